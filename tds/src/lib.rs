@@ -18,5 +18,7 @@ pub mod error;
 pub mod packet;
 pub mod read;
 pub mod text;
+pub mod types;
+pub mod value;
 
 pub use error::DecodeError;

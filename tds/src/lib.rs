@@ -16,6 +16,7 @@
 
 pub mod error;
 pub mod packet;
+pub mod prelogin;
 pub mod read;
 pub mod text;
 pub mod types;

@@ -15,6 +15,7 @@
 //! | [`write`](mod@write) | 2.2.7 | the tokens we originate |
 
 pub mod error;
+pub mod login7;
 pub mod packet;
 pub mod prelogin;
 pub mod read;

@@ -1,5 +1,11 @@
 //! TYPE_INFO: what a column or a parameter may hold ([MS-TDS] 2.2.5.4–2.2.5.6).
 
+mod codec;
+mod collation;
+
+pub use codec::Form;
+pub(crate) use codec::decode_collation;
+
 /// A collation as the wire carries it ([MS-TDS] 2.2.5.1.2): 20 bits LCID, 8 bits flags, 4 bits version, then the sort id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct Collation(pub [u8; 5]);
@@ -196,3 +202,6 @@ pub enum TypeInfo {
     /// vector: the limit in bytes and the dimension type.
     Vector(u16, u8),
 }
+
+#[cfg(test)]
+pub(crate) mod tests;

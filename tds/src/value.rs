@@ -1,6 +1,44 @@
 //! Values: what a column or a parameter holds ([MS-TDS] 2.2.5.5).
 
+mod codepage;
+mod decode;
+mod encode;
+mod time;
+
 use bytes::Bytes;
+
+/// A value does not fit the type it was to be written as. Names kinds, never contents.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum EncodeError {
+    /// The value is of another kind than the type.
+    #[error("a {value} value cannot be sent as {wanted}")]
+    Mismatch {
+        /// The kind of the value.
+        value: &'static str,
+        /// What the type can hold.
+        wanted: &'static str,
+    },
+    /// The value is of the right kind but outside what the type can hold.
+    #[error("the value is outside the range of {wanted}")]
+    OutOfRange {
+        /// The type.
+        wanted: &'static str,
+    },
+    /// The value is longer than the type allows.
+    #[error("the value is longer than the {limit} bytes its type allows")]
+    TooLong {
+        /// What the type allows.
+        limit: u32,
+    },
+    /// A row has another number of values than its metadata has columns.
+    #[error("a row of {have} values for {want} columns")]
+    WrongCount {
+        /// Columns.
+        want: usize,
+        /// Values.
+        have: usize,
+    },
+}
 
 /// One value. Which variants fit which [`TypeInfo`](crate::types::TypeInfo) is what encoding checks.
 #[derive(Debug, Clone, PartialEq)]
@@ -49,3 +87,33 @@ pub enum Value {
     /// datetimeoffset: as datetime2 in UTC, and the offset in minutes.
     DateTimeOffset(u32, u64, i16),
 }
+
+impl Value {
+    /// The kind of the value, for messages.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Null => "NULL",
+            Self::Bit(_) => "bit",
+            Self::TinyInt(_) => "tinyint",
+            Self::SmallInt(_) => "smallint",
+            Self::Int(_) => "int",
+            Self::BigInt(_) => "bigint",
+            Self::Real(_) => "real",
+            Self::Float(_) => "float",
+            Self::Decimal { .. } => "decimal",
+            Self::Money(_) => "money",
+            Self::Text(_) => "text",
+            Self::Binary(_) => "binary",
+            Self::Guid(_) => "uniqueidentifier",
+            Self::Date(_) => "date",
+            Self::Time(_) => "time",
+            Self::SmallDateTime(..) => "smalldatetime",
+            Self::DateTime(..) => "datetime",
+            Self::DateTime2(..) => "datetime2",
+            Self::DateTimeOffset(..) => "datetimeoffset",
+        }
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests;

@@ -20,7 +20,9 @@ pub mod packet;
 pub mod prelogin;
 pub mod read;
 pub mod text;
+pub mod token;
 pub mod types;
 pub mod value;
+pub mod write;
 
 pub use error::DecodeError;

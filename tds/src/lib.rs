@@ -19,6 +19,7 @@ pub mod login7;
 pub mod packet;
 pub mod prelogin;
 pub mod read;
+pub mod request;
 pub mod text;
 pub mod token;
 pub mod types;

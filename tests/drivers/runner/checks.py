@@ -1,0 +1,192 @@
+"""What every client must see: the checks, once, for all clients and languages.
+
+A check is a connection and a list of steps. The runner expands CHECKS for each client and encryption mode, hands the steps to the
+client program and compares what the program saw with `expect`. So a new check is one entry here and no line in any client.
+
+Texts name their parameters @p1, @p2, ... in order, each once, because half of the clients bind by position.
+Values travel as text in one notation (`values.*` in each client program): None is NULL, `double()` is the IEEE pattern.
+"""
+
+import struct
+
+# The steps a client program understands; each returns one step as it is sent, with what must come back.
+
+
+def query(sql, *params, expect):
+    """All result sets of a statement."""
+    return {"do": "query", "sql": sql, "params": list(params), "expect": expect}
+
+
+def execute(sql, *params, expect):
+    """The number of rows a statement touched."""
+    return {"do": "execute", "sql": sql, "params": list(params), "expect": expect}
+
+
+def begin():
+    return {"do": "begin", "expect": {"done": True}}
+
+
+def commit():
+    return {"do": "commit", "expect": {"done": True}}
+
+
+def rollback():
+    return {"do": "rollback", "expect": {"done": True}}
+
+
+def cancel(sql, after_ms=300, within_ms=5000):
+    """The statement is cancelled by the program after `after_ms`; all is over after `within_ms`."""
+    return interrupted("cancel", sql, after_ms, within_ms)
+
+
+def timeout(sql, after_ms=1000, within_ms=6000):
+    """The same by the client's own command timeout."""
+    return interrupted("timeout", sql, after_ms, within_ms)
+
+
+def interrupted(verb, sql, after_ms, within_ms):
+    expect = {"interrupted": True, "in_time": True}
+    return {"do": verb, "sql": sql, "params": [], "after_ms": after_ms, "within_ms": within_ms, "expect": expect}
+
+
+# What comes back.
+
+
+def table(columns, *rows):
+    return {"columns": columns, "rows": [list(row) for row in rows]}
+
+
+def sets(*tables):
+    return {"sets": list(tables)}
+
+
+def affected(rows):
+    return {"affected": rows}
+
+
+def error(number):
+    return {"error": number}
+
+
+def double(value):
+    return "double:" + struct.pack(">d", value).hex()
+
+
+ONE = query("SELECT 1 AS one", expect=sets(table(["one"], ["1"])))
+NAME = "SELECT @@SERVERNAME AS name"
+WAIT = "WAITFOR DELAY '00:00:30'"
+INSERT = "INSERT INTO Orders (CustomerID, Total) VALUES (@p1, @p2)"
+COUNT = "SELECT COUNT(*) AS orders FROM Orders WHERE CustomerID = @p1"
+# Every run of a check works on a customer of its own, so that clients can run side by side. The runner fills it in.
+CUSTOMER = ("int", "$customer")
+EMPTY = query("DELETE FROM Orders WHERE CustomerID = @p1", CUSTOMER, expect={"sets": []})
+
+
+def counted(orders):
+    return query(COUNT, CUSTOMER, expect=sets(table(["orders"], [orders])))
+
+
+def check(name, *steps, read_only=False, wrong_password=False, connect=None, needs=None):
+    """`connect` is what the login must give if not a session; `needs` an ability a client may lack (`clients.py`)."""
+    return {
+        "name": name,
+        "steps": list(steps),
+        "read_only": read_only,
+        "wrong_password": wrong_password,
+        "connect": connect or {"done": True},
+        "needs": needs,
+    }
+
+
+def value(kind, *texts):
+    """A value of every kind goes out as a parameter and comes back as a column of that very type."""
+    name = kind.split("(")[0]
+    steps = [
+        query(f"SELECT CAST(@p1 AS {kind}) AS value", (name, text), expect=sets(table(["value"], [text])))
+        for text in (*texts, None)
+    ]
+    return check(f"value {kind}", *steps)
+
+
+CHECKS = [
+    check("connect", query(NAME, expect=sets(table(["name"], ["onprem"])))),
+    check("login failure", wrong_password=True, connect=error(18456)),
+    check(
+        "orders",
+        EMPTY,
+        execute(INSERT, CUSTOMER, ("decimal", "12.50"), expect=affected(1)),
+        execute(INSERT, CUSTOMER, ("decimal", "99.99"), expect=affected(1)),
+        query(
+            "SELECT CustomerID, Total FROM Orders WHERE CustomerID = @p1 AND Total > @p2 ORDER BY OrderID",
+            CUSTOMER,
+            ("decimal", "10.00"),
+            expect=sets(table(["CustomerID", "Total"], ["$customer", "12.50"], ["$customer", "99.99"])),
+        ),
+        execute("UPDATE Orders SET Total = @p1 WHERE CustomerID = @p2", ("decimal", "1.00"), CUSTOMER, expect=affected(2)),
+    ),
+    check(
+        "commit",
+        EMPTY,
+        begin(),
+        execute(INSERT, CUSTOMER, ("decimal", "1.25"), expect=affected(1)),
+        commit(),
+        counted("1"),
+    ),
+    check(
+        "rollback",
+        EMPTY,
+        begin(),
+        execute(INSERT, CUSTOMER, ("decimal", "1.25"), expect=affected(1)),
+        counted("1"),
+        rollback(),
+        counted("0"),
+    ),
+    check("cancel", cancel(WAIT), ONE, needs="cancel"),
+    check("timeout", timeout(WAIT), ONE, needs="timeout"),
+    check(
+        "read-only intent",
+        query(NAME, expect=sets(table(["name"], ["mi"]))),
+        execute(INSERT, CUSTOMER, ("decimal", "1.25"), expect=error(3906)),
+        query(NAME, expect=sets(table(["name"], ["mi"]))),
+        read_only=True,
+    ),
+    check(
+        "several results",
+        query(
+            "SELECT 1 AS a; SELECT 2 AS b, N'zwei' AS c; SELECT 3 AS d",
+            expect=sets(table(["a"], ["1"]), table(["b", "c"], ["2", "zwei"]), table(["d"], ["3"])),
+        ),
+    ),
+    check("error, then on", query("SELECT * FROM no_such_table", expect=error(208)), ONE),
+    value("bit", "true", "false"),
+    value("int", "0", "42", "-2147483648", "2147483647"),
+    value("bigint", "-9223372036854775808", "9223372036854775807"),
+    value("decimal(18,4)", "0.0000", "-12.3450", "1234567.8901"),
+    value("float", double(0.0), double(-1.5), double(0.1), double(1e300)),
+    value("nvarchar(200)", "", "Zürich", "漢字 ☃ 🙂", " it's "),
+    value("varbinary(100)", "0x", "0x00FF10"),
+    value("date", "0001-01-01", "2026-11-23", "9999-12-31"),
+    value("datetime2(7)", "1900-01-01T00:00:00.0000000", "2026-11-23T05:06:07.1230000"),
+    value("datetime", "1900-01-01T00:00:00.0000000", "2026-11-23T05:06:07.1230000"),
+    value("uniqueidentifier", "6F9619FF-8B86-D011-B42D-00C04FC964FF"),
+]
+
+
+def filled(part, customer):
+    """The same steps with `$customer` replaced."""
+    if isinstance(part, (list, tuple)):
+        return [filled(item, customer) for item in part]
+    if isinstance(part, dict):
+        return {key: filled(item, customer) for key, item in part.items()}
+    return customer if part == "$customer" else part
+
+
+def expand(client, modes, lacks):
+    """The checks of one client in all its modes, by id. Customers are numbered so that no two runs share one."""
+    expanded = {}
+    for mode in modes:
+        for item in CHECKS:
+            if item["needs"] not in lacks:
+                customer = str(1_000_000 * (client + 1) + len(expanded))
+                expanded[f"{mode}/{item['name']}"] = {**filled(item, customer), "mode": mode}
+    return expanded

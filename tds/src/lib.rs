@@ -10,6 +10,7 @@
 //! | [`prelogin`] | 2.2.6.5 | PRELOGIN options and the encryption agreement |
 //! | [`login7`] | 2.2.6.4 | LOGIN7 with every field and feature extension |
 //! | [`request`] | 2.2.6.6–2.2.6.9 | ALL_HEADERS, batch text, RPC heads, transaction manager requests |
+//! | [`rpc`] | 2.2.6.6 | remote procedure calls with every parameter, tables included |
 //! | [`types`], [`value`] | 2.2.5.4–2.2.5.5 | TYPE_INFO and the values it describes |
 //! | [`token`], [`scan`] | 2.2.7 | the tokens of a response, one by one or skipped as they stream past |
 //! | [`write`](mod@write) | 2.2.7 | the tokens we originate |
@@ -20,6 +21,7 @@ pub mod packet;
 pub mod prelogin;
 pub mod read;
 pub mod request;
+pub mod rpc;
 pub mod text;
 pub mod token;
 pub mod types;

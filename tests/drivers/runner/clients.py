@@ -123,12 +123,13 @@ def go():
 
 
 def rust():
-    return [cargo_binary("tests", "driver-tiberius")], {}
+    return [cargo_binary("driver-tiberius")], {}
 
 
-def cargo_binary(package, name):
+def cargo_binary(name):
     """Builds one of the workspace's programs and says where it is."""
-    call("cargo", "build", "--locked", "--quiet", "--package", package, "--bin", name, cwd=ROOT)
+    # With --workspace the features are those `cargo test --workspace` has, so what that built is not built again.
+    call("cargo", "build", "--workspace", "--locked", "--quiet", "--bin", name, cwd=ROOT)
     metadata = call("cargo", "metadata", "--format-version=1", "--no-deps", "--locked", cwd=ROOT)
     return pathlib.Path(json.loads(metadata)["target_directory"], "debug", name)
 

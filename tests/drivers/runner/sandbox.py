@@ -27,7 +27,7 @@ def port(address):
 @contextlib.contextmanager
 def running(program=None, servers_only=False):
     """Yields the sandbox's routes by name and the file of its CA, and stops the sandbox afterwards."""
-    program = program or cargo_binary("sandbox", "sandbox")
+    program = program or cargo_binary("sandbox")
     command = [program, *(["servers"] if servers_only else []), "--json", "--onprem-port", "0", "--mi-port", "0"]
     if not servers_only:
         command += ["--proxy-port", "0", "--admin-port", "0"]

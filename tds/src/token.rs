@@ -10,14 +10,16 @@ pub mod features;
 pub mod login;
 pub mod message;
 pub mod parameter;
+pub mod response;
 
-pub use columns::{Column, ColumnFlags, ColumnMetadata};
+pub use columns::{CekEntry, CekValue, Column, ColumnFlags, ColumnMetadata, CryptoMetadata};
 pub use done::{Done, DoneKind, DoneStatus};
 pub use env_change::EnvChange;
 pub use features::{Feature, FeatureExtAck};
 pub use login::{FedAuthInfo, LoginAck, SessionState};
 pub use message::{Message, MessageKind};
 pub use parameter::ReturnValue;
+pub use response::{Response, Token};
 
 use crate::DecodeError;
 
@@ -103,3 +105,6 @@ pub(crate) fn expect_end(reader: &crate::read::Reader<'_>, what: &'static str) -
     }
     Err(DecodeError::BadValue { what, value: reader.rest().len() as u64 })
 }
+
+#[cfg(test)]
+pub(crate) mod tests;

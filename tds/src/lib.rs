@@ -22,6 +22,7 @@ pub mod prelogin;
 pub mod read;
 pub mod request;
 pub mod rpc;
+pub mod scan;
 pub mod text;
 pub mod token;
 pub mod types;

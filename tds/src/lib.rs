@@ -11,10 +11,12 @@
 //! | [`login7`] | 2.2.6.4 | LOGIN7 with every field and feature extension |
 //! | [`request`] | 2.2.6.6–2.2.6.9 | ALL_HEADERS, batch text, RPC heads, transaction manager requests |
 //! | [`rpc`] | 2.2.6.6 | remote procedure calls with every parameter, tables included |
+//! | [`bulk`] | 2.2.6.1 | the rows of a bulk load, as they stream in |
 //! | [`types`], [`value`] | 2.2.5.4–2.2.5.5 | TYPE_INFO and the values it describes |
 //! | [`token`], [`scan`] | 2.2.7 | the tokens of a response, one by one or skipped as they stream past |
 //! | [`write`](mod@write) | 2.2.7 | the tokens we originate |
 
+pub mod bulk;
 pub mod error;
 pub mod login7;
 pub mod packet;

@@ -14,10 +14,12 @@ mod whole;
 use crate::DecodeError;
 use crate::read::Reader;
 use crate::token::{Agreed, Done, DoneKind, MessageKind};
-use cursor::{Cursor, skip};
+use cursor::skip;
 use held::Held;
-use plan::Plan;
 use structure::Structure;
+
+pub(crate) use cursor::Cursor;
+pub(crate) use plan::{Plan, Step};
 
 /// Largest token that is told. Those with a length of two bytes always fit.
 pub const TOKEN_BYTES_MAX: usize = 65_535 + 3;

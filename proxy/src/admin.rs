@@ -28,6 +28,7 @@ use axum::routing::get;
 use link_control::topology::TopologyReader;
 use serde::Serialize;
 use tokio::net::TcpListener;
+use tracing::info;
 
 use crate::health::Health;
 use crate::metrics::{self, Recorder};
@@ -79,6 +80,8 @@ impl Admin {
     /// # Errors
     /// The server cannot go on.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> io::Result<()> {
+        let address = self.address()?;
+        info!(%address, "the admin interface is listening");
         let recorder = self.sources.recorder.clone();
         let routes = Router::new()
             .route("/metrics", get(metrics))

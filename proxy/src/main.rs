@@ -1,2 +1,88 @@
-//! placeholder
-fn main() {}
+//! The program `tds-proxy`: arguments, configuration, the process's globals, run, exit code.
+
+mod cli;
+
+use std::error::Error;
+use std::io;
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Parser;
+use proxy::config::Config;
+use proxy::metrics::Recorder;
+use proxy::{open_files, telemetry};
+use rustls::crypto::aws_lc_rs;
+use tokio::runtime::{Builder, Runtime};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use cli::{Cli, Command, Exit};
+
+/// What threads that resolve names get to finish; nobody waits for their answer any more.
+const THREADS_END: Duration = Duration::from_secs(1);
+
+fn main() -> ExitCode {
+    let exit = match Cli::parse().command {
+        Command::Check { config } => cli::check(&config),
+        Command::Run { config } => run(&config),
+    };
+    exit.into()
+}
+
+fn run(path: &Path) -> Exit {
+    match Config::load(path) {
+        Ok(config) => start(config).unwrap_or_else(|error| cli::failed(&*error)),
+        Err(errors) => cli::mistakes(&errors),
+    }
+}
+
+fn start(config: Config) -> Result<Exit, Box<dyn Error>> {
+    telemetry::install(&config.log)?;
+    let recorder = Recorder::install()?;
+    aws_lc_rs::default_provider().install_default().map_err(|_| "a TLS provider is installed already")?;
+    open_files::raise(&config.limits);
+    let runtime = runtime(&config)?;
+    let exit = runtime.block_on(serve(config, recorder));
+    runtime.shutdown_timeout(THREADS_END);
+    exit
+}
+
+fn runtime(config: &Config) -> io::Result<Runtime> {
+    let mut builder = Builder::new_multi_thread();
+    if let Some(threads) = config.runtime.worker_threads {
+        builder.worker_threads(threads);
+    }
+    builder.enable_all().build()
+}
+
+async fn serve(config: Config, recorder: Recorder) -> Result<Exit, Box<dyn Error>> {
+    let (mut first, mut second) = (Signals::listen()?, Signals::listen()?);
+    let shutdown = async move { first.next().await };
+    let twice = async move {
+        second.next().await;
+        second.next().await;
+    };
+    tokio::select! {
+        served = proxy::run(config, recorder, shutdown) => Ok(served.map(|()| Exit::Done)?),
+        () = twice => Ok(Exit::Cut),
+    }
+}
+
+/// The signals that ask the process to stop. Each listener hears every one.
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Signals {
+    fn listen() -> io::Result<Self> {
+        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+}

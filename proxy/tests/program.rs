@@ -1,0 +1,146 @@
+//! The program from outside: its commands, its exit codes, what it does on a signal.
+#![expect(clippy::unwrap_used, reason = "a test ends where it is wrong")]
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read};
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+
+const RIGHT: &str = r#"
+[admin]
+address = "127.0.0.1:0"
+[replicas.onprem]
+address = "127.0.0.1:1"
+[links.sales]
+databases = ["SalesDB"]
+primary = "onprem"
+[services.main]
+listen = "127.0.0.1:0"
+link = "sales"
+encryption = "off"
+"#;
+
+fn program() -> Command {
+    Command::new(env!("CARGO_BIN_EXE_tds-proxy"))
+}
+
+/// Runs a command on a configuration of this text.
+fn run(command: &str, text: &str) -> Output {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("proxy.toml");
+    fs::write(&file, text).unwrap();
+    program().arg(command).arg("--config").arg(&file).output().unwrap()
+}
+
+/// A proxy that runs; killed when dropped.
+struct Running {
+    child: Child,
+    lines: BufReader<std::process::ChildStderr>,
+}
+
+impl Running {
+    /// Starts and waits until the log says that it serves.
+    fn start(folder: &Path) -> Self {
+        let file = folder.join("proxy.toml");
+        fs::write(&file, RIGHT).unwrap();
+        let mut child = program().arg("run").arg("--config").arg(&file).stderr(Stdio::piped()).spawn().unwrap();
+        let lines = BufReader::new(child.stderr.take().unwrap());
+        let mut running = Self { child, lines };
+        running.until("the admin interface is listening");
+        running
+    }
+
+    /// Reads the log up to the line with these words.
+    fn until(&mut self, words: &str) -> String {
+        let mut line = String::new();
+        while !line.contains(words) {
+            line.clear();
+            assert_ne!(self.lines.read_line(&mut line).unwrap(), 0, "the log ended without {words:?}");
+        }
+        line
+    }
+
+    fn signal(&self, name: &str) {
+        let status = Command::new("kill").args(["-s", name, &self.child.id().to_string()]).status().unwrap();
+        assert!(status.success());
+    }
+
+    /// Waits for the end, and gives the exit code with the rest of the log.
+    fn ended(mut self) -> (Option<i32>, String) {
+        let mut rest = String::new();
+        self.lines.read_to_string(&mut rest).unwrap();
+        (self.child.wait().unwrap().code(), rest)
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn check_says_what_a_right_configuration_does() {
+    let output = run("check", RIGHT);
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    assert!(text.starts_with("service main listens on 127.0.0.1:0\n"), "{text}");
+    assert!(output.stderr.is_empty());
+}
+
+#[test]
+fn check_and_run_report_every_mistake_and_exit_with_2() {
+    let wrong = RIGHT.replace("\"onprem\"", "\"onpremise\"").replace("\"off\"", "\"of\"");
+    for command in ["check", "run"] {
+        let output = run(command, &wrong);
+        let text = String::from_utf8(output.stderr).unwrap();
+        let lines: Vec<_> =
+            text.lines().filter_map(|line| line.split_once("proxy.toml:")).map(|(_, rest)| rest).collect();
+        assert_eq!(output.status.code(), Some(2), "{text}");
+        assert_eq!(lines.len(), text.lines().count(), "{text}");
+        assert!(
+            matches!(lines[..], [first, .., last] if first.starts_with("8: ") && last.starts_with("12: ")),
+            "{text}"
+        );
+        assert!(output.stdout.is_empty());
+    }
+}
+
+#[test]
+fn a_missing_file_and_wrong_arguments_are_mistakes_too() {
+    let output = program().args(["check", "--config", "/nonexistent/proxy.toml"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8(output.stderr).unwrap().starts_with("/nonexistent/proxy.toml: cannot be read"));
+    assert_eq!(program().arg("run").output().unwrap().status.code(), Some(2));
+}
+
+#[test]
+fn the_version_is_the_packages() {
+    let output = program().arg("--version").output().unwrap();
+    let want = format!("tds-proxy {}\n", env!("CARGO_PKG_VERSION"));
+    assert_eq!((output.status.code(), String::from_utf8(output.stdout).unwrap()), (Some(0), want));
+}
+
+#[test]
+fn an_address_that_is_taken_ends_the_program_with_1() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let output = run("run", &RIGHT.replacen("127.0.0.1:0", &address, 1));
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{text}");
+    assert!(text.lines().last().is_some_and(|line| line.starts_with("tds-proxy: ")), "{text}");
+}
+
+#[test]
+fn a_signal_ends_the_program_in_order() {
+    for signal in ["TERM", "INT"] {
+        let folder = tempfile::tempdir().unwrap();
+        let running = Running::start(folder.path());
+        running.signal(signal);
+        let (code, log) = running.ended();
+        assert_eq!(code, Some(0), "{log}");
+    }
+}

@@ -11,7 +11,7 @@ use std::time::Duration;
 use clap::Parser;
 use proxy::config::Config;
 use proxy::metrics::Recorder;
-use proxy::{open_files, telemetry};
+use proxy::{Proxy, open_files, telemetry};
 use rustls::crypto::aws_lc_rs;
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -62,8 +62,9 @@ async fn serve(config: Config, recorder: Recorder) -> Result<Exit, Box<dyn Error
         second.next().await;
         second.next().await;
     };
+    let proxy = Proxy::bind(config, Some(recorder))?;
     tokio::select! {
-        served = proxy::run(config, recorder, shutdown) => Ok(served.map(|()| Exit::Done)?),
+        () = proxy.run(shutdown) => Ok(Exit::Done),
         () = twice => Ok(Exit::Cut),
     }
 }

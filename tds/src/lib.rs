@@ -9,6 +9,7 @@
 //! | [`text`], [`read`] | 2.2.5.1 | UTF-16 strings, length-prefixed fields, a checked reader |
 //! | [`prelogin`] | 2.2.6.5 | PRELOGIN options and the encryption agreement |
 //! | [`login7`] | 2.2.6.4 | LOGIN7 with every field and feature extension |
+//! | [`login_response`] | 2.2.6.2 | the tokens of a login response |
 //! | [`request`] | 2.2.6.6–2.2.6.9 | ALL_HEADERS, batch text, RPC heads, transaction manager requests |
 //! | [`rpc`] | 2.2.6.6 | remote procedure calls with every parameter, tables included |
 //! | [`bulk`] | 2.2.6.1 | the rows of a bulk load, as they stream in |
@@ -19,6 +20,7 @@
 pub mod bulk;
 pub mod error;
 pub mod login7;
+pub mod login_response;
 pub mod packet;
 pub mod prelogin;
 pub mod read;

@@ -1,1 +1,7 @@
-//! placeholder
+//! What whole-program tests stand on: a proxy in front of scripted servers, and a client that says exactly what a test
+//! tells it to.
+#![allow(clippy::unwrap_used, clippy::missing_panics_doc, reason = "a test that cannot go on shall panic")]
+
+pub mod fake_server;
+pub mod raw_client;
+pub mod running_proxy;

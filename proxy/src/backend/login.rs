@@ -1,0 +1,191 @@
+//! Logging a client in to a replica: its LOGIN7 made fit for this leg, redirects followed.
+
+use std::io;
+
+use bytes::BytesMut;
+use tds::login_response::LOGIN_RESPONSE_BYTES_MAX;
+use tds::login7::{FeatureId, Login7, TdsVersion};
+use tds::packet::{self, Framing, PACKET_BYTES_LOGIN, PACKET_BYTES_MAX, PacketKind};
+use tds::prelogin::{TraceId, Version};
+use tokio::io::AsyncWriteExt;
+use tokio::time::timeout;
+use tokio_rustls::TlsStream;
+
+use super::connect::{self, Connection, Leg};
+use super::response::{self, ForClient, Verdict};
+use super::target::{Place, Target};
+use crate::config::{Encryption, Timeouts};
+use crate::net::messages::{self, ReadError};
+use crate::net::{Stream, wire::Wire};
+use crate::session::error::{Phase, SessionError};
+
+/// How often a login may be sent on to another address, as SqlClient has it.
+const HOPS_MAX: usize = 10;
+
+/// Features that may reach the client, because they change nothing but the tokens between it and this one backend.
+/// The others would let a client go around the proxy, cache a replica's address, or reconnect to a session that is gone.
+const FEATURES_PASSED: [FeatureId; 6] = [
+    FeatureId::ColumnEncryption,
+    FeatureId::DataClassification,
+    FeatureId::Utf8Support,
+    FeatureId::Json,
+    FeatureId::Vector,
+    FeatureId::UserAgent,
+];
+
+/// One client's login, tried on one replica.
+pub(crate) struct Attempt<'a> {
+    pub(crate) target: &'a Target,
+    pub(crate) login: &'a Login7,
+    /// The client speaks TDS 8.0.
+    pub(crate) client_strict: bool,
+    pub(crate) trace_id: Option<TraceId>,
+    /// The largest packet to ask the replica for.
+    pub(crate) packet_bytes_max: usize,
+    pub(crate) timeouts: &'a Timeouts,
+}
+
+/// A logged-in connection to a replica.
+#[derive(Debug)]
+pub(crate) struct Backend {
+    pub(crate) stream: Stream,
+    /// Bytes read behind the login response, normally none.
+    pub(crate) early: BytesMut,
+    /// The size of packets both sides use from now on.
+    pub(crate) packet_bytes: usize,
+    /// The response layout follows these acknowledgements.
+    pub(crate) column_encryption: bool,
+    /// The session id the replica shows.
+    pub(crate) spid: u16,
+}
+
+/// What a replica said to a login.
+#[derive(Debug)]
+pub(crate) enum Outcome {
+    /// It let the client in; `answer` is the login response for the client.
+    Accepted { backend: Box<Backend>, answer: BytesMut },
+    /// It did not.
+    Rejected(Rejection),
+}
+
+/// A replica's refusal of a login.
+#[derive(Debug)]
+pub(crate) struct Rejection {
+    /// The number of its first error.
+    pub(crate) number: i32,
+    /// Its response for the client.
+    pub(crate) answer: BytesMut,
+}
+
+impl Attempt<'_> {
+    /// Connects and logs in, following redirects.
+    ///
+    /// # Errors
+    /// The replica cannot be reached or does not speak TDS. A refused login is no error but an [`Outcome`].
+    pub(crate) async fn run(&self) -> Result<(Outcome, Version), SessionError> {
+        let mut place = self.target.place.clone();
+        for _ in 0..=HOPS_MAX {
+            let connection = connect::connect(self.target, &place, self.trace_id, self.timeouts).await?;
+            let version = connection.version;
+            let exchange = timeout(self.timeouts.backend_login, self.log_in(connection, &place)).await;
+            let exchange = exchange.unwrap_or_else(|_| Err(connect::too_slow(&self.target.name, Phase::Login)));
+            match exchange? {
+                Step::Done(outcome) => return Ok((outcome, version)),
+                Step::SentOn(next) => place = next,
+            }
+        }
+        Err(SessionError::TooManyHops { replica: self.target.name.clone(), hops: HOPS_MAX })
+    }
+
+    async fn log_in(&self, connection: Connection, place: &Place) -> Result<Step, SessionError> {
+        let login = self.fit(place).encode().map_err(|error| self.io(io::Error::other(error)))?;
+        let mut stream = send_login(connection.leg, &login).await.map_err(|error| self.io(error))?;
+        let mut early = BytesMut::new();
+        let response = messages::read_message(&mut stream, &mut early, PACKET_BYTES_MAX, LOGIN_RESPONSE_BYTES_MAX)
+            .await
+            .map_err(|error| connect::read_failed(&self.target.name, Phase::Login, error))?;
+        let client = ForClient { tds_version: self.client_version(), asked: self.login };
+        let read = response::read(&response.body, &client)
+            .map_err(|error| connect::read_failed(&self.target.name, Phase::Login, ReadError::Decode(error)))?;
+        Ok(match read.verdict {
+            Verdict::SentOn { host, port } => Step::SentOn(Place::redirected(&host, port)),
+            Verdict::Rejected { number } => Step::Done(Outcome::Rejected(Rejection { number, answer: read.answer })),
+            Verdict::Accepted { packet_bytes, column_encryption } => {
+                let spid = response.first.spid;
+                let packet_bytes = packet_bytes.unwrap_or(PACKET_BYTES_LOGIN);
+                let backend = Backend { stream, early, packet_bytes, column_encryption, spid };
+                Step::Done(Outcome::Accepted { backend: Box::new(backend), answer: read.answer })
+            }
+        })
+    }
+
+    /// The client's login as this replica gets it: everything the client said, but for what belongs to its own leg.
+    fn fit(&self, place: &Place) -> Login7 {
+        let mut login = self.login.clone();
+        login.server_name.clone_from(&place.host);
+        login.packet_bytes = self.packet_bytes_asked();
+        if self.target.encryption != Encryption::Strict && login.tds_version == TdsVersion::V8_0 {
+            login.tds_version = TdsVersion::V7_4;
+        }
+        if let Some(features) = &mut login.features {
+            features.retain(|feature| FEATURES_PASSED.contains(&feature.id));
+        }
+        if login.features.as_ref().is_some_and(Vec::is_empty) {
+            login.features = None;
+        }
+        login
+    }
+
+    /// Never more than what fits one TLS record, so that a packet is one record and both legs use the same size.
+    fn packet_bytes_asked(&self) -> u32 {
+        let most = u32::try_from(self.packet_bytes_max).unwrap_or(u32::MAX);
+        match self.login.packet_bytes {
+            // "The server's default" could be larger than what we may grant.
+            0 => u32::try_from(PACKET_BYTES_LOGIN).unwrap_or(most).min(most),
+            wanted => wanted.min(most),
+        }
+    }
+
+    /// The version to show the client, whatever this leg speaks.
+    fn client_version(&self) -> Option<TdsVersion> {
+        match (self.client_strict && self.login.tds_version == TdsVersion::V8_0, self.target.encryption) {
+            (true, _) => Some(TdsVersion::V8_0),
+            (false, Encryption::Strict) => Some(TdsVersion::V7_4),
+            (false, _) => None,
+        }
+    }
+
+    fn io(&self, error: io::Error) -> SessionError {
+        connect::read_failed(&self.target.name, Phase::Login, ReadError::Io(error))
+    }
+}
+
+enum Step {
+    Done(Outcome),
+    SentOn(Place),
+}
+
+async fn send_login(leg: Leg, login: &[u8]) -> io::Result<Stream> {
+    match leg {
+        Leg::Settled(mut stream) => {
+            messages::write_message(&mut stream, PacketKind::Login7, PACKET_BYTES_LOGIN, login).await?;
+            Ok(stream)
+        }
+        Leg::LoginOnly(tls) => send_first_packet_in_tls(*tls, login).await,
+    }
+}
+
+/// Only the first packet of LOGIN7 is encrypted; then TLS is dropped without a goodbye, which the server would read as
+/// a packet.
+async fn send_first_packet_in_tls(mut tls: TlsStream<Wire>, login: &[u8]) -> io::Result<Stream> {
+    let mut framed = BytesMut::new();
+    packet::put_message(&mut framed, Framing::new(PacketKind::Login7, PACKET_BYTES_LOGIN), login);
+    let rest = framed.split_off(framed.len().min(PACKET_BYTES_LOGIN));
+    tls.write_all(&framed).await?;
+    tls.flush().await?;
+    let TlsStream::Client(tls) = tls else { return Err(io::Error::other("a client's TLS is not a client's")) };
+    let (tcp, _) = tls.into_inner().0.into_parts();
+    let mut stream = Stream::Plain(tcp);
+    messages::write_packets(&mut stream, &rest).await?;
+    Ok(stream)
+}

@@ -1,0 +1,166 @@
+//! A replica's login response, made fit for the client. Pure.
+//!
+//! Passed on as they are: errors, messages, the acknowledgement, the settings every driver knows. Kept here: what would
+//! send the client around the proxy (mirroring partner, routing) and what drivers refuse when they do not know it.
+
+use bytes::{BufMut, BytesMut};
+use tds::DecodeError;
+use tds::login_response::{LoginToken, LoginTokenKind, LoginTokens};
+use tds::login7::{FeatureId, Login7, TdsVersion, feature};
+use tds::read::Reader;
+use tds::token::{EnvChange, Message, MessageKind};
+
+/// What a response means for us.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// The login succeeded.
+    Accepted {
+        /// The packet size the replica decided on; `None` if it kept the size of the login.
+        packet_bytes: Option<usize>,
+        /// Column metadata carries key tables from now on.
+        column_encryption: bool,
+    },
+    /// The login failed with this error, 0 if the replica gave none.
+    Rejected {
+        /// SQL Server's error number.
+        number: i32,
+    },
+    /// The login is to be repeated elsewhere.
+    SentOn {
+        /// The host, which may name an instance.
+        host: String,
+        /// Its port.
+        port: u16,
+    },
+}
+
+/// What the answer to a client depends on.
+pub(crate) struct ForClient<'a> {
+    /// The version to show in place of the replica's.
+    pub(crate) tds_version: Option<TdsVersion>,
+    /// What the client asked for: nothing else may be acknowledged to it.
+    pub(crate) asked: &'a Login7,
+}
+
+/// A response that was understood.
+#[derive(Debug)]
+pub(crate) struct LoginResponse {
+    pub(crate) verdict: Verdict,
+    /// The tokens for the client.
+    pub(crate) answer: BytesMut,
+}
+
+/// Reads the whole response of a replica.
+///
+/// # Errors
+/// Tokens that are cut, unknown, or missing.
+pub(crate) fn read(response: &[u8], client: &ForClient<'_>) -> Result<LoginResponse, DecodeError> {
+    let mut notes = Notes::default();
+    let mut answer = BytesMut::with_capacity(response.len());
+    for token in LoginTokens::new(response) {
+        let token = token?;
+        match token.kind {
+            LoginTokenKind::EnvChange => notes.setting(token, &mut answer)?,
+            LoginTokenKind::LoginAck => notes.acknowledge(token, client, &mut answer)?,
+            LoginTokenKind::FeatureExtAck => notes.features(token, client, &mut answer)?,
+            LoginTokenKind::Error => {
+                notes.error = notes.error.or(Some(error_number(token)?));
+                answer.put_slice(token.raw);
+            }
+            LoginTokenKind::Info => answer.put_slice(token.raw),
+            LoginTokenKind::Done => {
+                notes.done = true;
+                answer.put_slice(token.raw);
+            }
+            // Session recovery is never asked for, and integrated logins are refused before a replica hears of them.
+            LoginTokenKind::SessionState | LoginTokenKind::Sspi | LoginTokenKind::FedAuthInfo => {}
+        }
+    }
+    if !notes.done {
+        return Err(DecodeError::Misplaced("the login response does not end with DONE"));
+    }
+    Ok(LoginResponse { verdict: notes.verdict(), answer })
+}
+
+#[derive(Default)]
+struct Notes {
+    packet_bytes: Option<usize>,
+    column_encryption: bool,
+    sent_on: Option<(String, u16)>,
+    acknowledged: bool,
+    error: Option<i32>,
+    done: bool,
+}
+
+impl Notes {
+    fn setting(&mut self, token: LoginToken<'_>, answer: &mut BytesMut) -> Result<(), DecodeError> {
+        match EnvChange::decode(&mut Reader::new(token.body))? {
+            EnvChange::Routing(route) => {
+                self.sent_on = Some((route.server, route.port));
+                return Ok(());
+            }
+            EnvChange::MirroringPartner(..) | EnvChange::Other(..) => return Ok(()),
+            EnvChange::PacketSize(new, _) => self.packet_bytes = Some(packet_bytes(new)?),
+            _ => {}
+        }
+        answer.put_slice(token.raw);
+        Ok(())
+    }
+
+    fn acknowledge(
+        &mut self,
+        token: LoginToken<'_>,
+        client: &ForClient<'_>,
+        answer: &mut BytesMut,
+    ) -> Result<(), DecodeError> {
+        self.acknowledged = true;
+        let start = answer.len();
+        answer.put_slice(token.raw);
+        // Identifier, length and interface come before the version ([MS-TDS] 2.2.7.14).
+        let Some(version) = answer.get_mut(start + 4..start + 8) else {
+            return Err(DecodeError::Truncated { what: "LOGINACK", want: 8, have: token.raw.len() });
+        };
+        if let Some(shown) = client.tds_version {
+            version.copy_from_slice(&shown.number().to_be_bytes());
+        }
+        Ok(())
+    }
+
+    fn features(
+        &mut self,
+        token: LoginToken<'_>,
+        client: &ForClient<'_>,
+        answer: &mut BytesMut,
+    ) -> Result<(), DecodeError> {
+        let mut acknowledged = feature::decode(&mut Reader::new(token.body))?;
+        acknowledged.retain(|feature| client.asked.feature(feature.id).is_some());
+        self.column_encryption = acknowledged.iter().any(|feature| feature.id == FeatureId::ColumnEncryption);
+        // tedious fails a login whose acknowledgements hold nothing it knows, so an empty list is not sent at all.
+        if !acknowledged.is_empty() {
+            answer.put_u8(LoginTokenKind::FeatureExtAck as u8);
+            feature::put(answer, &acknowledged);
+        }
+        Ok(())
+    }
+
+    fn verdict(self) -> Verdict {
+        match (self.sent_on, self.acknowledged) {
+            (Some((host, port)), true) => Verdict::SentOn { host, port },
+            (None, true) => {
+                Verdict::Accepted { packet_bytes: self.packet_bytes, column_encryption: self.column_encryption }
+            }
+            (_, false) => Verdict::Rejected { number: self.error.unwrap_or_default() },
+        }
+    }
+}
+
+fn error_number(token: LoginToken<'_>) -> Result<i32, DecodeError> {
+    Message::decode(MessageKind::Error, &mut Reader::new(token.body)).map(|error| error.number)
+}
+
+fn packet_bytes(named: u32) -> Result<usize, DecodeError> {
+    let range = tds::packet::PACKET_BYTES_MIN..=tds::packet::PACKET_BYTES_MAX;
+    let bytes = usize::try_from(named).ok().filter(|bytes| range.contains(bytes));
+    bytes
+        .ok_or_else(|| DecodeError::BadValue { what: "the packet size of the login response", value: u64::from(named) })
+}

@@ -1,0 +1,201 @@
+//! One client's life: greeting, login on the right replica, requests, end.
+//!
+//! | file | owns |
+//! |---|---|
+//! | `greeting.rs` | the client's PRELOGIN, TLS and LOGIN7 |
+//! | `login.rs` | which replica, and the login there |
+//! | `relay.rs` | requests and responses |
+//! | `exchange.rs` | who owes whom what |
+//! | `refusal.rs` | errors as the client gets them |
+//! | `error.rs` | what can go wrong, whose fault it is |
+
+pub(crate) mod error;
+mod exchange;
+mod greeting;
+mod login;
+mod refusal;
+mod relay;
+
+use std::sync::Arc;
+
+use bytes::BytesMut;
+use tds::packet::PACKET_BYTES_LOGIN;
+use tds::scan::Scanner;
+use tds::token::Agreed;
+use tokio::net::TcpStream;
+use tokio::sync::{OwnedSemaphorePermit, SemaphorePermit};
+use tokio::time::{Instant, timeout_at};
+use tracing::{debug, info, warn};
+
+use crate::admin::LoginView;
+use crate::drain::Drain;
+use crate::metrics::{Outcome, RouteMeters};
+use crate::net::flow::Flow;
+use crate::net::{Stream, socket};
+use crate::sessions::SessionGuard;
+use crate::shared::{ServiceState, Shared};
+use error::{Fault, SessionError};
+use exchange::Exchange;
+use greeting::{Greeting, Host};
+use login::LoggedIn;
+use relay::{End, Relay, RelayLimits};
+
+/// A client that was accepted.
+pub(crate) struct Session {
+    /// Its number stands in every log line of the session and in every error we tell its client.
+    pub(crate) guard: SessionGuard,
+    pub(crate) service: Arc<ServiceState>,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) drain: Drain,
+}
+
+impl Session {
+    /// Serves the client until either side is done. Never fails: what went wrong is told to the client where it can be,
+    /// and to the log.
+    pub(crate) async fn run(mut self, tcp: TcpStream) {
+        let accepted = Instant::now();
+        let mut meter = self.shared.meters.session(&self.service.config.name);
+        let outcome = match self.log_in(tcp, accepted).await {
+            Ok(Some((client, logged_in))) => {
+                self.shared.meters.logged_in(accepted.elapsed());
+                Box::pin(self.serve(client, logged_in)).await
+            }
+            Ok(None) => return meter.ended(Outcome::LoginRefused),
+            Err(error) => Err(error),
+        };
+        match outcome {
+            Ok(end) => {
+                meter.ended(Outcome::Served);
+                debug!(?end, "session ended");
+            }
+            Err(error) => self.report(&error),
+        }
+    }
+
+    /// Hears the client out and logs it in to a replica. `None` when the replica refused the login and the client knows.
+    async fn log_in(&self, tcp: TcpStream, accepted: Instant) -> Result<Option<(Client, LoggedIn)>, SessionError> {
+        let timeouts = &self.shared.config.timeouts;
+        let deadline = accepted + timeouts.login;
+        let first = greeting::first_byte(&tcp, timeouts).await?;
+        let permit = self.login_permit(deadline).await;
+        let host = Host {
+            service: &self.service.config,
+            tls: self.service.tls.as_ref(),
+            version: self.service.version.load(),
+            login_bytes_max: self.shared.config.limits.login_bytes_max,
+            timeouts,
+        };
+        let greeted = timeout_at(deadline, host.greet(tcp, first)).await;
+        let Greeting { mut stream, early, login, strict, trace_id } =
+            greeted.unwrap_or(Err(SessionError::ClientTooSlow(error::Phase::Login)))?;
+        let logged_in = match permit.and_then(|_| self.place()) {
+            Ok(place) => {
+                let attempt = login::Login { session: self, login: &login, strict, trace_id, place };
+                timeout_at(deadline, attempt.run()).await.unwrap_or(Err(SessionError::LoginTooSlow))
+            }
+            Err(error) => Err(error),
+        };
+        match logged_in {
+            Ok(login::Answer::LoggedIn(logged_in)) => {
+                refusal::send(&mut stream, &logged_in.answer, deadline).await?;
+                self.guard.logged_in(LoginView {
+                    user: login.user_name,
+                    application: login.application_name,
+                    database: login.database,
+                    replica: logged_in.route.replica.to_string(),
+                    role: logged_in.route.role.as_str(),
+                    reason: logged_in.route.reason.as_str(),
+                });
+                Ok(Some((Client { stream, early }, *logged_in)))
+            }
+            Ok(login::Answer::Refused { answer, number }) => {
+                info!(number, user = login.user_name, database = login.database, "the replica refused the login");
+                refusal::send(&mut stream, &answer, deadline).await?;
+                Ok(None)
+            }
+            Err(error) => {
+                if let Some(tokens) = refusal::tokens(&error, self.guard.id()) {
+                    // The client may be gone already; the error is reported either way.
+                    let _ = refusal::send(&mut stream, &tokens, deadline).await;
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// A place among the logins in progress. A client that finds the queue full is heard out and then told so.
+    async fn login_permit(&self, deadline: Instant) -> Result<SemaphorePermit<'_>, SessionError> {
+        let limits = &self.shared.config.limits;
+        let Ok(_queued) = self.shared.login_queue.try_acquire() else {
+            return Err(SessionError::Limit { what: "waiting logins", limit: limits.login_queue_max });
+        };
+        match timeout_at(deadline, self.shared.logins.acquire()).await {
+            Ok(Ok(permit)) => Ok(permit),
+            Ok(Err(_)) => Err(SessionError::Draining),
+            Err(_) => Err(SessionError::Limit { what: "logins in progress", limit: limits.handshakes_max }),
+        }
+    }
+
+    /// A place among the sessions that are logged in.
+    fn place(&self) -> Result<OwnedSemaphorePermit, SessionError> {
+        let limit = self.shared.config.limits.sessions_max;
+        Arc::clone(&self.shared.places).try_acquire_owned().map_err(|_| SessionError::Limit { what: "sessions", limit })
+    }
+
+    /// Passes requests and responses until the session ends.
+    async fn serve(&mut self, client: Client, logged_in: LoggedIn) -> Result<End, SessionError> {
+        let LoggedIn { backend, route, place: _place, .. } = logged_in;
+        let agreed = Agreed { column_encryption: backend.column_encryption, ..Agreed::default() };
+        let bytes_max = self.shared.config.limits.relay_buffer_bytes;
+        let timeouts = &self.shared.config.timeouts;
+        let mut relay = Relay {
+            up: Flow::new(bytes_max, &client.early),
+            down: Flow::new(bytes_max, &backend.early),
+            exchange: Exchange::new(backend.packet_bytes.max(PACKET_BYTES_LOGIN), Scanner::new(agreed)),
+            meters: RouteMeters::new(route.replica.as_str(), route.role.as_str(), route.reason.as_str()),
+            limits: RelayLimits { idle: timeouts.idle, stall: timeouts.stall },
+            client: client.stream,
+            backend: backend.stream,
+        };
+        let ended = relay.run(&mut self.drain, &route.replica).await;
+        if let Some(error) = relay.exchange.scan_error() {
+            warn!(replica = %route.replica, %error, "the replica's tokens could not be followed; they were passed on as they were");
+        }
+        if let Err(error) = &ended {
+            self.tell(&mut relay, error, backend.packet_bytes, backend.spid).await;
+        }
+        ended
+    }
+
+    /// Tells the client of a running session why it ends, or cuts the connection where that cannot be said any more.
+    async fn tell(&self, relay: &mut Relay, error: &SessionError, packet_bytes: usize, spid: u16) {
+        let told = match refusal::tokens(error, self.guard.id()) {
+            Some(tokens) => {
+                let stall = self.shared.config.timeouts.stall.unwrap_or(self.shared.config.timeouts.login);
+                let finished = relay.finish_with(&tokens, packet_bytes, spid);
+                matches!(tokio::time::timeout(stall, finished).await, Ok(Ok(true)))
+            }
+            None => false,
+        };
+        if !told {
+            socket::reset_on_close(relay.client.tcp());
+        }
+    }
+
+    fn report(&self, error: &SessionError) {
+        self.shared.meters.failed(error.fault().as_str());
+        let cause = error::chain(error);
+        match (error, error.fault()) {
+            // Connections that are opened and closed again are load balancers, port checks and drivers racing addresses.
+            (SessionError::ClientLeft(_), _) => debug!(error = %cause, "session ended"),
+            (_, Fault::Client) => info!(error = %cause, "session ended"),
+            (_, Fault::Backend | Fault::Proxy) => warn!(error = %cause, "session ended"),
+        }
+    }
+}
+
+/// The client's leg of a session that logged in.
+struct Client {
+    stream: Stream,
+    early: BytesMut,
+}

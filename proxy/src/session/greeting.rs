@@ -1,0 +1,196 @@
+//! The client's half of the login: PRELOGIN, TLS by policy, LOGIN7.
+
+use bytes::{Buf, BytesMut};
+use tds::DecodeError;
+use tds::login7::Login7;
+use tds::packet::{HEADER_BYTES, PACKET_BYTES_LOGIN, PacketKind};
+use tds::prelogin::{self, PRELOGIN_BYTES_MAX, Prelogin, Protection, TraceId, Version};
+use tokio::net::TcpStream;
+
+use super::error::{Phase, SessionError};
+use crate::config::{Encryption, Service};
+use crate::net::Stream;
+use crate::net::messages::{self, ReadError};
+use crate::net::tls::ServerTls;
+
+/// A client that said who it is and what it wants; it waits for the answer to its LOGIN7.
+#[derive(Debug)]
+pub(crate) struct Greeting {
+    pub(crate) stream: Stream,
+    /// Bytes read behind LOGIN7, normally none.
+    pub(crate) early: BytesMut,
+    pub(crate) login: Login7,
+    /// It speaks TDS 8.0.
+    pub(crate) strict: bool,
+    pub(crate) trace_id: Option<TraceId>,
+}
+
+/// What the greeting needs to know of the service.
+pub(crate) struct Host<'a> {
+    pub(crate) service: &'a Service,
+    pub(crate) tls: Option<&'a ServerTls>,
+    /// The version to show; drivers change their ways by it, so it should be the replicas' own.
+    pub(crate) version: Version,
+    pub(crate) login_bytes_max: usize,
+    pub(crate) timeouts: &'a crate::config::Timeouts,
+}
+
+impl Host<'_> {
+    /// Hears a client out, up to its LOGIN7. `first` is the first byte it sent, which is still to be read.
+    ///
+    /// # Errors
+    /// The client left, took too long, broke the protocol, or would not encrypt as the service demands.
+    pub(crate) async fn greet(&self, tcp: TcpStream, first: u8) -> Result<Greeting, SessionError> {
+        // The first byte tells TDS 8.0, which begins with TLS, from TDS 7.x ([MS-TDS] 3.3.5.1).
+        match first {
+            0x16 => self.greet_strict(tcp).await,
+            0x12 => self.greet_in_packets(tcp).await,
+            0x10 => Err(SessionError::Client(Phase::Prelogin, DecodeError::Misplaced("LOGIN7 came without PRELOGIN"))),
+            0x02 => {
+                Err(SessionError::Client(Phase::Prelogin, DecodeError::Misplaced("the client speaks TDS 4.2 or 5.0")))
+            }
+            other => Err(SessionError::Client(Phase::Prelogin, DecodeError::UnknownPacketKind(other))),
+        }
+    }
+
+    async fn greet_strict(&self, tcp: TcpStream) -> Result<Greeting, SessionError> {
+        let tls = self.tls.ok_or(SessionError::StrictWithoutCertificate)?;
+        let tls = within(self.timeouts.tls_handshake, Phase::Tls, tls.accept_strict(tcp)).await?;
+        let mut stream = Stream::Tls(Box::new(tls.map_err(SessionError::ClientTls)?));
+        let mut early = BytesMut::new();
+        let asked = within(self.timeouts.prelogin, Phase::Prelogin, read_prelogin(&mut stream, &mut early)).await??;
+        // Inside TLS the option decides nothing; SqlClient and JDBC expect the value they sent themselves.
+        self.answer(&mut stream, &asked, prelogin::Encryption::NotSupported).await?;
+        let login = self.read_login(&mut stream, &mut early).await?;
+        Ok(Greeting { stream, early, login, strict: true, trace_id: asked.trace_id })
+    }
+
+    async fn greet_in_packets(&self, tcp: TcpStream) -> Result<Greeting, SessionError> {
+        let mut stream = Stream::Plain(tcp);
+        let mut early = BytesMut::new();
+        let asked = within(self.timeouts.prelogin, Phase::Prelogin, read_prelogin(&mut stream, &mut early)).await??;
+        let at_least = match self.service.encryption {
+            Encryption::Off => Protection::Clear,
+            Encryption::LoginOnly => Protection::LoginOnly,
+            Encryption::Full => Protection::Full,
+            Encryption::Strict => return Err(SessionError::StrictOnly),
+        };
+        let offer = asked.encryption.unwrap_or(prelogin::Encryption::NotSupported);
+        let agreed = prelogin::agree(offer, at_least, self.tls.is_some()).map_err(SessionError::ClientEncryption)?;
+        self.answer(&mut stream, &asked, agreed.reply).await?;
+        let (tls, Stream::Plain(tcp)) = (self.tls, stream) else { return Err(SessionError::StrictOnly) };
+        let (stream, early, login) = match (agreed.protection, tls) {
+            (Protection::Clear, _) | (_, None) => self.login_in_clear(tcp, early).await?,
+            // What a client sent before the handshake could come from anybody between us, so `early` ends here.
+            (Protection::LoginOnly, Some(tls)) => self.login_then_clear(tcp, tls).await?,
+            (Protection::Full, Some(tls)) => self.login_in_tls(tcp, tls).await?,
+        };
+        Ok(Greeting { stream, early, login, strict: false, trace_id: asked.trace_id })
+    }
+
+    async fn answer(
+        &self,
+        stream: &mut Stream,
+        asked: &Prelogin,
+        encryption: prelogin::Encryption,
+    ) -> Result<(), SessionError> {
+        let answer = asked.answer(self.version, encryption).encode();
+        messages::write_message(stream, PacketKind::TabularResult, PACKET_BYTES_LOGIN, &answer)
+            .await
+            .map_err(|error| SessionError::ClientIo(Phase::Prelogin, error))
+    }
+
+    async fn login_in_clear(
+        &self,
+        tcp: TcpStream,
+        mut early: BytesMut,
+    ) -> Result<(Stream, BytesMut, Login7), SessionError> {
+        let mut stream = Stream::Plain(tcp);
+        let login = self.read_login(&mut stream, &mut early).await?;
+        Ok((stream, early, login))
+    }
+
+    async fn login_in_tls(&self, tcp: TcpStream, tls: &ServerTls) -> Result<(Stream, BytesMut, Login7), SessionError> {
+        let accepted = within(self.timeouts.tls_handshake, Phase::Tls, tls.accept_wrapped(tcp, false)).await?;
+        let mut stream = Stream::Tls(Box::new(accepted.map_err(SessionError::ClientTls)?));
+        let mut early = BytesMut::new();
+        let login = self.read_login(&mut stream, &mut early).await?;
+        Ok((stream, early, login))
+    }
+
+    /// Only the first packet of LOGIN7 is encrypted; from the byte after its last record on, all is clear.
+    async fn login_then_clear(
+        &self,
+        tcp: TcpStream,
+        tls: &ServerTls,
+    ) -> Result<(Stream, BytesMut, Login7), SessionError> {
+        let accepted = within(self.timeouts.tls_handshake, Phase::Tls, tls.accept_wrapped(tcp, true)).await?;
+        let mut accepted = accepted.map_err(SessionError::ClientTls)?;
+        let mut decrypted = BytesMut::new();
+        let (header, body) = messages::read_packet(&mut accepted, &mut decrypted, PACKET_BYTES_LOGIN)
+            .await
+            .map_err(|error| client_read(Phase::Login, error))?;
+        if !decrypted.is_empty() {
+            return Err(SessionError::Client(
+                Phase::Login,
+                DecodeError::Misplaced("more than the first packet of LOGIN7 was encrypted"),
+            ));
+        }
+        // No close_notify: the client would take it for a packet.
+        let tokio_rustls::TlsStream::Server(accepted) = accepted else { return Err(SessionError::StrictOnly) };
+        let (tcp, mut early) = accepted.into_inner().0.into_parts();
+        let mut stream = Stream::Plain(tcp);
+        // The decrypted packet goes back in front of what follows it in clear, to be read as the message it begins.
+        let mut message = BytesMut::with_capacity(HEADER_BYTES + body.len() + early.len());
+        message.extend_from_slice(&header.encode());
+        message.extend_from_slice(&body);
+        message.extend_from_slice(&early.copy_to_bytes(early.len()));
+        let login = self.read_login(&mut stream, &mut message).await?;
+        Ok((stream, message, login))
+    }
+
+    async fn read_login(&self, stream: &mut Stream, early: &mut BytesMut) -> Result<Login7, SessionError> {
+        let message = messages::read_message(stream, early, PACKET_BYTES_LOGIN, self.login_bytes_max)
+            .await
+            .map_err(|error| client_read(Phase::Login, error))?;
+        if message.first.kind != PacketKind::Login7 {
+            return Err(SessionError::Client(Phase::Login, DecodeError::Misplaced("LOGIN7 was expected")));
+        }
+        Login7::decode(&message.body).map_err(|error| SessionError::Client(Phase::Login, error))
+    }
+}
+
+/// Waits for a client's first byte and leaves it unread.
+///
+/// # Errors
+/// The client left or stayed silent.
+pub(crate) async fn first_byte(tcp: &TcpStream, timeouts: &crate::config::Timeouts) -> Result<u8, SessionError> {
+    let mut first = [0u8; 1];
+    let peeked = within(timeouts.prelogin, Phase::Prelogin, tcp.peek(&mut first)).await?;
+    match (peeked.map_err(|error| SessionError::ClientIo(Phase::Prelogin, error))?, first) {
+        (0, _) => Err(SessionError::ClientLeft(Phase::Prelogin)),
+        (_, [byte]) => Ok(byte),
+    }
+}
+
+async fn read_prelogin(stream: &mut Stream, early: &mut BytesMut) -> Result<Prelogin, SessionError> {
+    let message = messages::read_message(stream, early, PACKET_BYTES_LOGIN, PRELOGIN_BYTES_MAX)
+        .await
+        .map_err(|error| client_read(Phase::Prelogin, error))?;
+    if message.first.kind != PacketKind::Prelogin {
+        return Err(SessionError::Client(Phase::Prelogin, DecodeError::Misplaced("PRELOGIN was expected")));
+    }
+    Prelogin::decode(&message.body).map_err(|error| SessionError::Client(Phase::Prelogin, error))
+}
+
+fn client_read(phase: Phase, error: ReadError) -> SessionError {
+    match error {
+        ReadError::Closed => SessionError::ClientLeft(phase),
+        ReadError::Io(error) => SessionError::ClientIo(phase, error),
+        ReadError::Decode(error) => SessionError::Client(phase, error),
+    }
+}
+
+async fn within<T>(limit: std::time::Duration, phase: Phase, wait: impl Future<Output = T>) -> Result<T, SessionError> {
+    tokio::time::timeout(limit, wait).await.map_err(|_| SessionError::ClientTooSlow(phase))
+}

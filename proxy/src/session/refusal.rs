@@ -1,0 +1,31 @@
+//! What a client is told when we end its login or its session: an ERROR token it can act on, then DONE.
+
+use bytes::BytesMut;
+use tds::packet::{PACKET_BYTES_LOGIN, PacketKind};
+use tds::token::{Done, DoneKind, DoneStatus, Message};
+use tokio::time::{Instant, timeout_at};
+
+use super::error::{Phase, SessionError};
+use crate::net::{Stream, messages};
+
+/// The server name our errors carry, so that nobody looks for them in a replica's log.
+const SERVER_NAME: &str = "tds-proxy";
+
+/// The tokens that end a response with `error`; `None` where the client is not to be told.
+pub(super) fn tokens(error: &SessionError, session_id: u64) -> Option<BytesMut> {
+    let answer = error.answer()?;
+    let text = format!("tds-proxy: {error}; {}. (session {session_id})", answer.advice);
+    let mut tokens = BytesMut::new();
+    Message::error(answer.number, 1, answer.class, &text, SERVER_NAME).encode(&mut tokens);
+    Done { kind: DoneKind::Done, status: DoneStatus::ERROR, command: 0, rows: 0 }.encode(&mut tokens);
+    Some(tokens)
+}
+
+/// Sends the answer to LOGIN7. Its packets have the size of the login, whatever was negotiated for later.
+pub(super) async fn send(stream: &mut Stream, tokens: &[u8], deadline: Instant) -> Result<(), SessionError> {
+    let sent = messages::write_message(stream, PacketKind::TabularResult, PACKET_BYTES_LOGIN, tokens);
+    match timeout_at(deadline, sent).await {
+        Ok(sent) => sent.map_err(|error| SessionError::ClientIo(Phase::Login, error)),
+        Err(_) => Err(SessionError::ClientTooSlow(Phase::Login)),
+    }
+}

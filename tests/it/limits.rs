@@ -1,0 +1,90 @@
+//! What happens at and beyond the limits, before a login too.
+
+use tds::packet::PacketKind;
+use tds::prelogin::Encryption;
+use tests::fake_server::FakeServer;
+use tests::raw_client::{self, RawClient};
+use tests::running_proxy::Setup;
+use tokio::io::AsyncWriteExt;
+
+#[tokio::test]
+async fn a_session_beyond_the_limit_is_told_so_with_an_error_drivers_retry() {
+    let server = FakeServer::obliging("onprem").await;
+    let proxy = Setup::primary("onprem", server.address).section("[limits]\nsessions_max = 2").run().await;
+    let login = raw_client::login("SalesDB", false);
+    let (_first, _) = RawClient::log_in(proxy.address, &login).await;
+    let (second, _) = RawClient::log_in(proxy.address, &login).await;
+    let (_third, answer) = RawClient::log_in(proxy.address, &login).await;
+    let error = answer.error().unwrap();
+    assert_eq!(error.number, 10928);
+    assert!(error.text.contains("2 sessions"), "{}", error.text);
+    drop(second);
+    // The place is free as soon as the proxy noticed; until then it says the same again.
+    while RawClient::log_in(proxy.address, &login).await.1.error().is_some() {}
+}
+
+#[tokio::test]
+async fn garbage_on_the_port_is_cut_without_an_answer() {
+    let server = FakeServer::obliging("onprem").await;
+    let proxy = Setup::primary("onprem", server.address).run().await;
+    for garbage in [
+        &b"GET / HTTP/1.1\r\n\r\n"[..],
+        b"\x00\x00\x00\x00",
+        b"SSH-2.0-OpenSSH_9.2\r\n",
+        b"\x16\x03\x01\x00\x05hello",
+        b"\x02\x01\x00\x08\x00\x00\x01\x00",
+    ] {
+        let mut client = RawClient::connect(proxy.address).await;
+        client.tcp.write_all(garbage).await.unwrap();
+        assert!(client.packet().await.is_none(), "{garbage:?}");
+    }
+    let (_client, answer) = RawClient::log_in(proxy.address, &raw_client::login("SalesDB", false)).await;
+    assert!(answer.error().is_none(), "the proxy serves on");
+}
+
+#[tokio::test]
+async fn clients_that_say_nothing_or_stop_in_the_middle_are_cut_in_time() {
+    let server = FakeServer::obliging("onprem").await;
+    let setup = Setup::primary("onprem", server.address).section("[timeouts]\nprelogin_ms = 100\nlogin_ms = 300");
+    let proxy = setup.run().await;
+    let mut silent = RawClient::connect(proxy.address).await;
+    let mut halted = RawClient::connect(proxy.address).await;
+    halted.tcp.write_all(&[0x12, 0x01, 0x00]).await.unwrap();
+    let mut half_logged_in = RawClient::connect(proxy.address).await;
+    half_logged_in.prelogin(Encryption::NotSupported).await;
+    half_logged_in.send_part(PacketKind::Login7, &[0; 100]).await;
+    for client in [&mut silent, &mut halted, &mut half_logged_in] {
+        assert!(client.packet().await.is_none());
+    }
+}
+
+#[tokio::test]
+async fn a_login_larger_than_its_limit_is_refused_before_it_is_stored() {
+    let server = FakeServer::obliging("onprem").await;
+    let proxy = Setup::primary("onprem", server.address).run().await;
+    let mut client = RawClient::connect(proxy.address).await;
+    client.prelogin(Encryption::NotSupported).await;
+    for _ in 0..100 {
+        let header = [0x10, 0x00, 0x10, 0x00, 0, 0, 1, 0];
+        if client.tcp.write_all(&[&header[..], &[0; 4088]].concat()).await.is_err() {
+            return;
+        }
+    }
+    assert!(client.packet().await.is_none());
+}
+
+#[tokio::test]
+async fn a_client_that_will_not_encrypt_is_turned_away_by_a_service_that_asks_for_it() {
+    let server = FakeServer::obliging("onprem").await;
+    let (certificate, key) = tests::running_proxy::certificate_files();
+    let setup = Setup::primary("onprem", server.address)
+        .service("encryption = \"full\"")
+        .service(&format!("certificate_file = {certificate:?}\nkey_file = {key:?}"));
+    let proxy = setup.run().await;
+    let mut client = RawClient::connect(proxy.address).await;
+    let answer = client.prelogin(Encryption::NotSupported).await;
+    assert_eq!(answer.encryption, Some(Encryption::Required));
+    client.send(PacketKind::Login7, &raw_client::login("SalesDB", false).encode().unwrap()).await;
+    assert!(client.packet().await.is_none(), "a password in clear text is not answered");
+    assert_eq!(server.logins.load(std::sync::atomic::Ordering::Relaxed), 0);
+}

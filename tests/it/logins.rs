@@ -1,0 +1,117 @@
+//! What passes through a login and what does not.
+
+use bytes::Bytes;
+use tds::login7::{Feature, FeatureId, OptionFlags2, TdsVersion};
+use tds::token::EnvChange;
+use tds::token::env_change::Route;
+use tests::fake_server::{FakeServer, OnLogin, OnRequest};
+use tests::raw_client::{self, RawClient, Received};
+use tests::running_proxy::Setup;
+
+async fn through(server: &FakeServer, login: &tds::login7::Login7) -> Received {
+    let proxy = Setup::primary("onprem", server.address).run().await;
+    RawClient::log_in(proxy.address, login).await.1
+}
+
+fn accepting(changes: Vec<EnvChange>) -> OnLogin {
+    OnLogin::Accept(changes)
+}
+
+#[tokio::test]
+async fn the_login_reaches_the_replica_as_the_client_wrote_it() {
+    let mut server = FakeServer::obliging("onprem").await;
+    let mut login = raw_client::login("SalesDB", false);
+    login.language = "Deutsch".to_owned();
+    login.host_name = "laptop".to_owned();
+    login.option_flags2 = OptionFlags2::ODBC;
+    assert!(through(&server, &login).await.error().is_none());
+    let seen = server.login().await;
+    assert_eq!(seen.server_name, "127.0.0.1", "Azure's gateways find the instance by the replica's own name");
+    assert_eq!(tds::login7::Login7 { server_name: login.server_name.clone(), ..seen }, login);
+}
+
+#[tokio::test]
+async fn features_that_lead_around_the_proxy_are_neither_asked_for_nor_acknowledged() {
+    let mut server = FakeServer::obliging("onprem").await;
+    let mut login = raw_client::login("SalesDB", false);
+    let feature = |id| Feature { id, data: Bytes::new() };
+    let asked =
+        [FeatureId::SessionRecovery, FeatureId::AzureSqlDnsCaching, FeatureId::EnhancedRouting, FeatureId::Utf8Support];
+    login.features = Some(asked.into_iter().map(feature).collect());
+    assert!(through(&server, &login).await.error().is_none());
+    let seen: Vec<FeatureId> = server.login().await.features.unwrap().iter().map(|feature| feature.id).collect();
+    assert_eq!(seen, [FeatureId::Utf8Support]);
+}
+
+#[tokio::test]
+async fn the_mirroring_partner_is_never_shown_to_the_client() {
+    let partner = EnvChange::MirroringPartner("partner".to_owned(), String::new());
+    let server = FakeServer::start("onprem", accepting(vec![partner]), OnRequest::Swallow).await;
+    let answer = through(&server, &raw_client::login("SalesDB", false)).await;
+    let text: Vec<u8> = "partner".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    assert!(!answer.body.windows(text.len()).any(|window| window == text));
+}
+
+#[tokio::test]
+async fn a_redirect_is_followed_by_the_proxy_and_not_shown() {
+    let mut elsewhere = FakeServer::obliging("elsewhere").await;
+    let route = Route { server: "127.0.0.1".to_owned(), port: elsewhere.address.port(), database: None };
+    let server = FakeServer::start("gateway", accepting(vec![EnvChange::Routing(route)]), OnRequest::Swallow).await;
+    let answer = through(&server, &raw_client::login("SalesDB", false)).await;
+    assert!(answer.error().is_none());
+    assert_eq!(elsewhere.login().await.user_name, "app");
+    assert!(!answer.body.windows(2).any(|window| window == elsewhere.address.port().to_le_bytes()));
+}
+
+#[tokio::test]
+async fn redirects_in_a_circle_end_in_an_error() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    drop(listener);
+    // Two gateways that send everybody to each other: the port of the second is known before it starts.
+    let to = |port| EnvChange::Routing(Route { server: "127.0.0.1".to_owned(), port, database: None });
+    let first = FakeServer::start("first", accepting(vec![to(port)]), OnRequest::Swallow).await;
+    let second =
+        FakeServer::start_at(port, "second", accepting(vec![to(first.address.port())]), OnRequest::Swallow).await;
+    let answer = through(&first, &raw_client::login("SalesDB", false)).await;
+    assert_eq!(answer.error().unwrap().number, 40613);
+    let hops = first.logins.load(std::sync::atomic::Ordering::Relaxed)
+        + second.logins.load(std::sync::atomic::Ordering::Relaxed);
+    assert_eq!(hops, 11, "a login and ten redirects");
+}
+
+#[tokio::test]
+async fn logins_the_proxy_cannot_pass_on_are_refused_by_name() {
+    let server = FakeServer::obliging("onprem").await;
+    let mut windows = raw_client::login("SalesDB", false);
+    windows.option_flags2 = OptionFlags2::INTEGRATED_SECURITY;
+    let error = through(&server, &windows).await.error().unwrap();
+    assert_eq!(error.number, 18452);
+    assert!(error.text.contains("Windows authentication") && error.text.contains("session "), "{}", error.text);
+
+    let mut old = raw_client::login("SalesDB", false);
+    old.tds_version = TdsVersion::from_number(0x7100_0001);
+    let error = through(&server, &old).await.error().unwrap();
+    assert!(error.text.contains("7.2"), "{}", error.text);
+}
+
+#[tokio::test]
+async fn a_replica_that_answers_a_login_with_nonsense_is_a_retryable_error() {
+    for nonsense in [&b"\x04\x01\x00\x0c\x00\x00\x01\x00\xd1\x00\x00\x00"[..], b"HTTP/1.1 400 Bad Request\r\n\r\n", b""]
+    {
+        let server = FakeServer::start("onprem", OnLogin::Bytes(nonsense.to_vec()), OnRequest::Swallow).await;
+        let answer = through(&server, &raw_client::login("SalesDB", false)).await;
+        assert_eq!(answer.error().unwrap().number, 40613);
+    }
+}
+
+#[tokio::test]
+async fn a_replica_that_never_answers_a_login_is_a_retryable_error() {
+    let server = FakeServer::start("onprem", OnLogin::Silence, OnRequest::Swallow).await;
+    let setup = Setup::primary("onprem", server.address).section("[timeouts]\nbackend_login_ms = 100");
+    let proxy = setup.run().await;
+    let (_client, answer) = RawClient::log_in(proxy.address, &raw_client::login("SalesDB", false)).await;
+    let error = answer.error().unwrap();
+    assert_eq!(error.number, 40613);
+    assert!(error.text.contains("onprem"), "{}", error.text);
+}

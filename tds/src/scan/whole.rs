@@ -14,7 +14,7 @@ impl Plan {
         }
         loop {
             let after = match bytes.split_first() {
-                Some((&id::ROW, row)) => skip_steps(self.merged().iter(), row),
+                Some((&id::ROW, row)) => skip_steps(self.merged(), row),
                 Some((&id::NBC_ROW, row)) => self.skip_present(row),
                 _ => None,
             };
@@ -29,14 +29,13 @@ impl Plan {
     fn skip_present<'a>(&self, row: &'a [u8]) -> Option<&'a [u8]> {
         let (bitmap, mut rest) = row.split_at_checked(self.bitmap_bytes())?;
         for (eight, nulls) in self.columns().chunks(8).zip(bitmap) {
-            rest = match nulls {
-                0x00 => skip_steps(eight.iter(), rest)?,
-                0xFF => rest,
-                _ => skip_steps(
-                    eight.iter().enumerate().filter(|(i, _)| nulls >> i & 1 == 0).map(|(_, step)| step),
-                    rest,
-                )?,
-            };
+            let mut present = !nulls;
+            while present != 0 {
+                // Bits behind the last column mean nothing, and there is no step for them.
+                let Some(step) = eight.get(usize::try_from(present.trailing_zeros()).unwrap_or(8)) else { break };
+                rest = skip_step(*step, rest)?;
+                present &= present.wrapping_sub(1);
+            }
         }
         Some(rest)
     }
@@ -53,28 +52,33 @@ fn skip_equal_rows(mut bytes: &[u8], fixed: usize) -> &[u8] {
 
 /// What is left after one row, or `None` if the row does not end here.
 #[inline]
-fn skip_steps<'a, 's>(steps: impl Iterator<Item = &'s Step>, mut rest: &'a [u8]) -> Option<&'a [u8]> {
+fn skip_steps<'a>(steps: &[Step], mut rest: &'a [u8]) -> Option<&'a [u8]> {
     for step in steps {
-        rest = rest.get(usize::try_from(step.fixed).ok()?..)?;
-        rest = match step.prefix {
-            Prefix::None => rest,
-            Prefix::Byte => {
-                let (count, tail) = rest.split_first()?;
-                tail.get(usize::from(*count)..)?
-            }
-            Prefix::Short => {
-                let (count, tail) = rest.split_first_chunk::<2>()?;
-                match u16::from_le_bytes(*count) {
-                    NULL_U16 => tail,
-                    count => tail.get(usize::from(count)..)?,
-                }
-            }
-            Prefix::Long => skip_long(rest)?,
-            Prefix::Partial => skip_partial(rest)?,
-            Prefix::Text => skip_text(rest)?,
-        };
+        rest = skip_step(*step, rest)?;
     }
     Some(rest)
+}
+
+#[inline(always)]
+fn skip_step(step: Step, bytes: &[u8]) -> Option<&[u8]> {
+    let rest = bytes.get(usize::try_from(step.fixed).ok()?..)?;
+    Some(match step.prefix {
+        Prefix::None => rest,
+        Prefix::Byte => {
+            let (count, tail) = rest.split_first()?;
+            tail.get(usize::from(*count)..)?
+        }
+        Prefix::Short => {
+            let (count, tail) = rest.split_first_chunk::<2>()?;
+            match u16::from_le_bytes(*count) {
+                NULL_U16 => tail,
+                count => tail.get(usize::from(count)..)?,
+            }
+        }
+        Prefix::Long => skip_long(rest)?,
+        Prefix::Partial => skip_partial(rest)?,
+        Prefix::Text => skip_text(rest)?,
+    })
 }
 
 fn skip_long(bytes: &[u8]) -> Option<&[u8]> {

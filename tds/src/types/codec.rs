@@ -217,7 +217,8 @@ macro_rules! from_byte {
         impl $name {
             /// The type of this byte, if it is one of these.
             pub fn from_byte(byte: u8) -> Option<Self> {
-                [$(Self::$variant),+].into_iter().find(|kind| *kind as u8 == byte)
+                $(if byte == Self::$variant as u8 { return Some(Self::$variant); })+
+                None
             }
         }
     };

@@ -115,3 +115,40 @@ impl TryFrom<u8> for LoginTokenKind {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    //! Any bytes are tokens or an error; tokens that are whole are found whole.
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn tokens_are_found_one_by_one() {
+        let response =
+            [&[0xAB, 2, 0, 1, 2][..], &[0xEE, 1, 0, 0, 0, 9], &[0xAE, 1, 1, 0, 0, 0, 7, 0xFF], &[0xFD; 13]].concat();
+        let kinds: Vec<_> = LoginTokens::new(&response).map(|token| token.unwrap().kind).collect();
+        use LoginTokenKind::{Done, FeatureExtAck, FedAuthInfo, Info};
+        assert_eq!(kinds, [Info, FedAuthInfo, FeatureExtAck, Done]);
+    }
+
+    #[test]
+    fn a_length_beyond_the_response_is_an_error_and_the_end() {
+        for lie in
+            [&[0xEE, 0xFF, 0xFF, 0xFF, 0xFF][..], &[0xE3, 0xFF, 0xFF], &[0xAE, 1, 0xFF, 0xFF, 0xFF, 0x7F], &[0xD1]]
+        {
+            let mut tokens = LoginTokens::new(lie);
+            assert!(tokens.next().unwrap().is_err(), "{lie:?}");
+            assert_eq!(tokens.next(), None);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn the_raw_tokens_are_the_response_and_nothing_panics(response in proptest::collection::vec(any::<u8>(), 0..200)) {
+            let whole: Vec<u8> = LoginTokens::new(&response).map_while(Result::ok).flat_map(|token| token.raw.to_vec()).collect();
+            prop_assert!(response.starts_with(&whole));
+        }
+    }
+}

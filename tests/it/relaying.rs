@@ -6,7 +6,7 @@ use tds::token::{Done, DoneKind, DoneStatus, EnvChange};
 use tests::fake_server::{self, FakeServer, OnLogin, OnRequest};
 use tests::raw_client::{self, RawClient};
 use tests::running_proxy::{RunningProxy, Setup};
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 async fn session(on_request: OnRequest) -> (FakeServer, RunningProxy, RawClient) {
     let server = FakeServer::start("onprem", OnLogin::Accept(Vec::new()), on_request).await;
@@ -82,4 +82,29 @@ async fn requests_cut_anywhere_arrive_whole() {
         client.tcp.write_all(tail).await.unwrap();
         assert_eq!(client.receive().await.unwrap().body, fake_server::done(), "cut at {cut}");
     }
+}
+
+#[tokio::test]
+async fn packets_of_every_size_arrive_unchanged_and_in_order_both_ways() {
+    // Sizes from the smallest to the largest that were negotiated, so that every position in the buffers is cut somewhere.
+    let response: Vec<u8> =
+        (0..2000u16).flat_map(|n| packet(PacketKind::TabularResult, n * 4 % 7992, n == 1999)).collect();
+    let (mut server, _proxy, mut client) = session(OnRequest::Bytes(response.clone())).await;
+    let request: Vec<u8> = (0..2000u16).flat_map(|n| packet(PacketKind::BulkLoad, n * 3 % 7992, n == 1999)).collect();
+    client.tcp.write_all(&request).await.unwrap();
+    for n in 0..2000 {
+        assert_eq!(server.packet().await, (PacketKind::BulkLoad, u8::from(n == 1999)));
+    }
+    let mut received = vec![0; response.len()];
+    client.tcp.read_exact(&mut received).await.unwrap();
+    assert!(received == response, "the response was changed on its way");
+}
+
+/// A packet of DONE tokens and what does not fill one, numbered so that a lost or moved packet shows.
+fn packet(kind: PacketKind, body_bytes: u16, last: bool) -> Vec<u8> {
+    let status = if last { Status::END_OF_MESSAGE } else { Status::NORMAL };
+    let packet_id = u8::try_from(body_bytes % 251).unwrap();
+    let header = Header { kind, status, length: body_bytes + 8, spid: 0, packet_id };
+    let body = (0..body_bytes).map(|n| u8::try_from(n % 253).unwrap());
+    header.encode().into_iter().chain(body).collect()
 }

@@ -164,3 +164,6 @@ fn packet_bytes(named: u32) -> Result<usize, DecodeError> {
     bytes
         .ok_or_else(|| DecodeError::BadValue { what: "the packet size of the login response", value: u64::from(named) })
 }
+
+#[cfg(test)]
+mod tests;

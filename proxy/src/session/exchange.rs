@@ -181,3 +181,6 @@ fn follow_transaction(transaction: &mut u64, change: &[u8]) {
         _ => {}
     }
 }
+
+#[cfg(test)]
+mod tests;

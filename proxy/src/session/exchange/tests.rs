@@ -132,8 +132,8 @@ fn what_no_server_would_accept_is_refused() {
     refused("login");
     refused("huge");
     refused("batch-part rpc");
-    refused(&"attention ".repeat(65).trim_end().to_owned());
-    refused(&"batch ".repeat(65).trim_end().to_owned());
+    refused("attention ".repeat(65).trim_end());
+    refused("batch ".repeat(65).trim_end());
 }
 
 #[test]

@@ -6,10 +6,10 @@ use crate::engine::front::{EngineSession, LoginOptions};
 use crate::engine::sink::Message;
 use bytes::{Bytes, BytesMut};
 use std::sync::Arc;
-use tds::login7::{FeatureId, Login7, OptionFlags2, TdsVersion};
+use tds::login7::{Feature, FeatureId, Login7, OptionFlags2, TdsVersion};
 use tds::packet::{PACKET_BYTES_LOGIN, PACKET_BYTES_MAX, PACKET_BYTES_MIN};
 use tds::token::{
-    Done, DoneKind, DoneStatus, EnvChange, Feature, FeatureExtAck, LoginAck, Message as MessageToken, MessageKind,
+    Done, DoneKind, DoneStatus, EnvChange, FeatureExtAck, LoginAck, Message as MessageToken, MessageKind,
 };
 use tds::types::Collation;
 
@@ -84,7 +84,7 @@ pub(super) fn accepted(login: &Login7, database: &str, packet_bytes: usize, serv
     .encode(&mut tokens);
     if login.feature(FeatureId::Utf8Support).is_some() {
         let data = Bytes::from_static(SUPPORTED);
-        FeatureExtAck(vec![Feature { id: FeatureId::Utf8Support.to_byte(), data }]).encode(&mut tokens);
+        FeatureExtAck(vec![Feature { id: FeatureId::Utf8Support, data }]).encode(&mut tokens);
     }
     Done { kind: DoneKind::Done, status: DoneStatus::FINAL, command: 0, rows: 0 }.encode(&mut tokens);
     tokens.freeze()

@@ -60,7 +60,7 @@ async fn only_features_that_were_asked_for_are_acknowledged() {
         Token::FeatureExtAck(FeatureExtAck(features)) => Some(features.iter().map(|feature| feature.id).collect()),
         _ => None,
     });
-    assert_eq!(acks.collect::<Vec<Vec<u8>>>(), [vec![0x0A]]);
+    assert_eq!(acks.collect::<Vec<Vec<FeatureId>>>(), [vec![FeatureId::Utf8Support]]);
 }
 
 #[tokio::test]

@@ -1,11 +1,14 @@
 //! What happens at and beyond the limits, before a login too.
 
+use std::time::Duration;
+
 use tds::packet::PacketKind;
 use tds::prelogin::Encryption;
 use tests::fake_server::FakeServer;
 use tests::raw_client::{self, RawClient};
 use tests::running_proxy::Setup;
 use tokio::io::AsyncWriteExt;
+use tokio::net::TcpListener;
 
 #[tokio::test]
 async fn a_session_beyond_the_limit_is_told_so_with_an_error_drivers_retry() {
@@ -87,4 +90,22 @@ async fn a_client_that_will_not_encrypt_is_turned_away_by_a_service_that_asks_fo
     client.send(PacketKind::Login7, &raw_client::login("SalesDB", false).encode().unwrap()).await;
     assert!(client.packet().await.is_none(), "a password in clear text is not answered");
     assert_eq!(server.logins.load(std::sync::atomic::Ordering::Relaxed), 0);
+}
+
+#[tokio::test]
+async fn a_login_waits_until_one_that_is_still_at_its_replica_is_done() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let setup = Setup::primary("onprem", listener.local_addr().unwrap());
+    let proxy = setup.section("[limits]\nhandshakes_max = 1").run().await;
+    let mut first = RawClient::connect(proxy.address).await;
+    first.prelogin(Encryption::NotSupported).await;
+    first.send(PacketKind::Login7, &raw_client::login("SalesDB", false).encode().unwrap()).await;
+    // The replica takes the probe's connection and the first client's, and says nothing.
+    let silent = [listener.accept().await.unwrap(), listener.accept().await.unwrap()];
+    let mut second = RawClient::connect(proxy.address).await;
+    let answered = tokio::time::timeout(Duration::from_millis(200), second.prelogin(Encryption::NotSupported)).await;
+    assert!(answered.is_err(), "two logins were in progress");
+    drop((silent, listener));
+    assert!(first.packet().await.is_some(), "the first hears that its replica left");
+    assert!(second.packet().await.is_some(), "the second has its turn");
 }

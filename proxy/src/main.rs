@@ -38,7 +38,8 @@ fn run(path: &Path) -> Exit {
 
 fn start(config: Config) -> Result<Exit, Box<dyn Error>> {
     telemetry::install(&config.log)?;
-    let recorder = Recorder::install()?;
+    // Without the admin interface nobody reads what a recorder keeps, and it would keep every sample.
+    let recorder = config.admin.as_ref().map(|_| Recorder::install()).transpose()?;
     aws_lc_rs::default_provider().install_default().map_err(|_| "a TLS provider is installed already")?;
     open_files::raise(&config.limits);
     let runtime = runtime(&config)?;
@@ -55,14 +56,14 @@ fn runtime(config: &Config) -> io::Result<Runtime> {
     builder.enable_all().build()
 }
 
-async fn serve(config: Config, recorder: Recorder) -> Result<Exit, Box<dyn Error>> {
+async fn serve(config: Config, recorder: Option<Recorder>) -> Result<Exit, Box<dyn Error>> {
     let (mut first, mut second) = (Signals::listen()?, Signals::listen()?);
     let shutdown = async move { first.next().await };
     let twice = async move {
         second.next().await;
         second.next().await;
     };
-    let proxy = Proxy::bind(config, Some(recorder))?;
+    let proxy = Proxy::bind(config, recorder)?;
     tokio::select! {
         () = proxy.run(shutdown) => Ok(Exit::Done),
         () = twice => Ok(Exit::Cut),

@@ -1,4 +1,4 @@
-//! Whole-program scenarios: a running proxy between scripted peers, one module a subject.
+//! Whole-program scenarios, one module a subject, and checks of the code itself.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on shall panic")]
 
 mod draining;
@@ -7,3 +7,4 @@ mod limits;
 mod logins;
 mod relaying;
 mod routing;
+mod tidy;

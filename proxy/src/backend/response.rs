@@ -6,9 +6,9 @@
 use bytes::{BufMut, BytesMut};
 use tds::DecodeError;
 use tds::login_response::{LoginToken, LoginTokenKind, LoginTokens};
-use tds::login7::{Login7, TdsVersion};
+use tds::login7::{FeatureId, Login7, TdsVersion, feature};
 use tds::read::Reader;
-use tds::token::{Agreed, EnvChange, FeatureExtAck, Message, MessageKind};
+use tds::token::{EnvChange, Message, MessageKind};
 
 /// What a response means for us.
 #[derive(Debug, PartialEq, Eq)]
@@ -17,8 +17,8 @@ pub(crate) enum Verdict {
     Accepted {
         /// The packet size the replica decided on; `None` if it kept the size of the login.
         packet_bytes: Option<usize>,
-        /// What the acknowledged features change in the shape of later tokens.
-        agreed: Agreed,
+        /// Column metadata carries key tables from now on.
+        column_encryption: bool,
     },
     /// The login failed with this error, 0 if the replica gave none.
     Rejected {
@@ -85,7 +85,7 @@ pub(crate) fn read(response: &[u8], client: &ForClient<'_>) -> Result<LoginRespo
 #[derive(Default)]
 struct Notes {
     packet_bytes: Option<usize>,
-    agreed: Agreed,
+    column_encryption: bool,
     sent_on: Option<(String, u16)>,
     acknowledged: bool,
     error: Option<i32>,
@@ -132,12 +132,13 @@ impl Notes {
         client: &ForClient<'_>,
         answer: &mut BytesMut,
     ) -> Result<(), DecodeError> {
-        let mut acknowledged = FeatureExtAck::decode(&mut Reader::new(token.body))?;
-        self.agreed = acknowledged.agreed();
-        acknowledged.0.retain(|feature| client.asked.feature(feature.id).is_some());
+        let mut acknowledged = feature::decode(&mut Reader::new(token.body))?;
+        acknowledged.retain(|feature| client.asked.feature(feature.id).is_some());
+        self.column_encryption = acknowledged.iter().any(|feature| feature.id == FeatureId::ColumnEncryption);
         // tedious fails a login whose acknowledgements hold nothing it knows, so an empty list is not sent at all.
-        if !acknowledged.0.is_empty() {
-            acknowledged.encode(answer);
+        if !acknowledged.is_empty() {
+            answer.put_u8(LoginTokenKind::FeatureExtAck as u8);
+            feature::put(answer, &acknowledged);
         }
         Ok(())
     }
@@ -145,7 +146,9 @@ impl Notes {
     fn verdict(self) -> Verdict {
         match (self.sent_on, self.acknowledged) {
             (Some((host, port)), true) => Verdict::SentOn { host, port },
-            (None, true) => Verdict::Accepted { packet_bytes: self.packet_bytes, agreed: self.agreed },
+            (None, true) => {
+                Verdict::Accepted { packet_bytes: self.packet_bytes, column_encryption: self.column_encryption }
+            }
             (_, false) => Verdict::Rejected { number: self.error.unwrap_or_default() },
         }
     }

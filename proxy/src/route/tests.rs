@@ -1,3 +1,5 @@
+//! Every answer of `route`, one question at a time.
+
 use std::time::Instant;
 
 use link_control::topology::{LinkView, Phase};

@@ -1,3 +1,5 @@
+//! LOGIN7 messages of real drivers, and what a hostile one may not do.
+
 use super::*;
 use proptest::prelude::*;
 use tds_protocol::login7 as theirs;

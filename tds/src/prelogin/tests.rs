@@ -1,3 +1,5 @@
+//! PRELOGIN messages of real drivers, and both sides of the encryption agreement.
+
 use super::*;
 use proptest::prelude::*;
 

@@ -1,3 +1,5 @@
+//! Heads of requests, whole and in pieces.
+
 use super::*;
 use crate::DecodeError;
 use crate::packet::PacketKind;

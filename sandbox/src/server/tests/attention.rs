@@ -1,3 +1,5 @@
+//! Attentions: a running request really stops, and one that ended is acknowledged.
+
 use super::client::{RawClient, batch};
 use super::serve;
 use tds::packet::{PacketKind, Status};

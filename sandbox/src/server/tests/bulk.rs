@@ -1,3 +1,5 @@
+//! Bulk loads, row by row as they come.
+
 use super::client::RawClient;
 use super::serve;
 use bytes::{BufMut, BytesMut};

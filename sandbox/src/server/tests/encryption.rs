@@ -1,3 +1,5 @@
+//! The server in every mode of encryption.
+
 use super::client::RawClient;
 use super::fake::LONG_CHARACTERS;
 use super::{Fixture, serve};

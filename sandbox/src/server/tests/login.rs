@@ -1,3 +1,5 @@
+//! Logins that succeed, and those that are refused.
+
 use super::client::{RawClient, login};
 use super::serve;
 use bytes::Bytes;

@@ -1,3 +1,5 @@
+//! Requests of every type, and what comes back.
+
 use super::client::{RawClient, batch, login};
 use super::serve;
 use bytes::{BufMut, BytesMut};

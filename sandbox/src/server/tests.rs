@@ -6,6 +6,7 @@ mod client;
 mod encryption;
 mod fake;
 mod login;
+mod proxied;
 mod requests;
 
 use super::{RunningServer, Settings};
@@ -26,7 +27,8 @@ async fn serve(at_least: Protection) -> Fixture {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let certificates = Certificates::generate(directory.path(), &provider).unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let settings = Settings { engine: Arc::new(fake::FakeEngine), certificates: certificates.clone(), at_least };
+    let settings =
+        Settings { engine: Arc::new(fake::FakeEngine("fake")), certificates: certificates.clone(), at_least };
     let server = RunningServer::start(listener, settings).unwrap();
     Fixture { server, certificates, _directory: directory }
 }

@@ -2,7 +2,7 @@
 //!
 //! A batch is a list of words, one statement each: `one` gives a row with the number 1, `spid`, `transactions` and `bulk`
 //! (rows stored so far) a row with that number, `next` a row with the call's last parameter plus one, `long` a row with
-//! [`LONG_CHARACTERS`], `many` gives [`MANY_ROWS`], `fail` fails, and `wait` waits until it is stopped.
+//! [`LONG_CHARACTERS`], `name` one with the server's name, `many` gives [`MANY_ROWS`], `fail` fails, and `wait` waits until it is stopped.
 
 use crate::engine::front::{Call, CallParameter, Engine, EngineSession, Interrupt, LoginOptions};
 use crate::engine::sink::{Column, Environment, Message, ReturnValue, Sink, StatementEnd, Stop};
@@ -19,9 +19,10 @@ pub(super) const MANY_ROWS: i64 = 50_000;
 pub(super) const DESCRIPTOR: u64 = 0x0102_0304_0506_0708;
 
 #[derive(Debug)]
-pub(super) struct FakeEngine;
+pub(super) struct FakeEngine(pub(super) &'static str);
 
 struct FakeSession {
+    name: &'static str,
     id: u16,
     descriptor: u64,
     wake: Receiver<()>,
@@ -44,7 +45,7 @@ fn error(number: i32, text: &str) -> Message {
 
 impl Engine for FakeEngine {
     fn name(&self) -> &str {
-        "fake"
+        self.0
     }
 
     fn login(
@@ -62,7 +63,7 @@ impl Engine for FakeEngine {
         }
         let (alarm, wake) = sync_channel(1);
         let (id, alarm) = (options.session_id, Arc::new(Alarm(alarm)));
-        Ok(Box::new(FakeSession { id, descriptor: 0, wake, alarm, last: Value::Null, bulk_rows: 0 }))
+        Ok(Box::new(FakeSession { name: self.0, id, descriptor: 0, wake, alarm, last: Value::Null, bulk_rows: 0 }))
     }
 }
 
@@ -93,6 +94,7 @@ impl FakeSession {
             "long" => {
                 return result(sink, LONG_TEXT, std::iter::once(Value::Text("x".repeat(LONG_CHARACTERS))));
             }
+            "name" => return result(sink, LONG_TEXT, std::iter::once(Value::Text(self.name.to_owned()))),
             "many" => return result(sink, BIG_INT, (0..MANY_ROWS).map(Value::BigInt)),
             "fail" => {
                 sink.message(error(8134, "Divide by zero error encountered."))?;

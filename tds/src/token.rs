@@ -15,7 +15,7 @@ pub mod response;
 pub use columns::{CekEntry, CekValue, Column, ColumnFlags, ColumnMetadata, CryptoMetadata};
 pub use done::{Done, DoneKind, DoneStatus};
 pub use env_change::EnvChange;
-pub use features::{Feature, FeatureExtAck};
+pub use features::FeatureExtAck;
 pub use login::{FedAuthInfo, LoginAck, SessionState};
 pub use message::{Message, MessageKind};
 pub use parameter::ReturnValue;

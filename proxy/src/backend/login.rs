@@ -7,6 +7,7 @@ use tds::login_response::LOGIN_RESPONSE_BYTES_MAX;
 use tds::login7::{FeatureId, Login7, TdsVersion};
 use tds::packet::{self, Framing, PACKET_BYTES_LOGIN, PACKET_BYTES_MAX, PacketKind};
 use tds::prelogin::{TraceId, Version};
+use tds::token::Agreed;
 use tokio::io::AsyncWriteExt;
 use tokio::time::timeout;
 use tokio_rustls::TlsStream;
@@ -53,8 +54,8 @@ pub(crate) struct Backend {
     pub(crate) early: BytesMut,
     /// The size of packets both sides use from now on.
     pub(crate) packet_bytes: usize,
-    /// The response layout follows these acknowledgements.
-    pub(crate) column_encryption: bool,
+    /// What was agreed that shapes the tokens of responses.
+    pub(crate) agreed: Agreed,
     /// The session id the replica shows.
     pub(crate) spid: u16,
 }
@@ -110,10 +111,10 @@ impl Attempt<'_> {
         Ok(match read.verdict {
             Verdict::SentOn { host, port } => Step::SentOn(Place::redirected(&host, port)),
             Verdict::Rejected { number } => Step::Done(Outcome::Rejected(Rejection { number, answer: read.answer })),
-            Verdict::Accepted { packet_bytes, column_encryption } => {
+            Verdict::Accepted { packet_bytes, agreed } => {
                 let spid = response.first.spid;
                 let packet_bytes = packet_bytes.unwrap_or(PACKET_BYTES_LOGIN);
-                let backend = Backend { stream, early, packet_bytes, column_encryption, spid };
+                let backend = Backend { stream, early, packet_bytes, agreed, spid };
                 Step::Done(Outcome::Accepted { backend: Box::new(backend), answer: read.answer })
             }
         })

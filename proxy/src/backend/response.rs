@@ -6,9 +6,9 @@
 use bytes::{BufMut, BytesMut};
 use tds::DecodeError;
 use tds::login_response::{LoginToken, LoginTokenKind, LoginTokens};
-use tds::login7::{FeatureId, Login7, TdsVersion, feature};
+use tds::login7::{Login7, TdsVersion};
 use tds::read::Reader;
-use tds::token::{EnvChange, Message, MessageKind};
+use tds::token::{Agreed, EnvChange, FeatureExtAck, Message, MessageKind};
 
 /// What a response means for us.
 #[derive(Debug, PartialEq, Eq)]
@@ -17,8 +17,8 @@ pub(crate) enum Verdict {
     Accepted {
         /// The packet size the replica decided on; `None` if it kept the size of the login.
         packet_bytes: Option<usize>,
-        /// Column metadata carries key tables from now on.
-        column_encryption: bool,
+        /// What the acknowledged features change in the shape of later tokens.
+        agreed: Agreed,
     },
     /// The login failed with this error, 0 if the replica gave none.
     Rejected {
@@ -85,7 +85,7 @@ pub(crate) fn read(response: &[u8], client: &ForClient<'_>) -> Result<LoginRespo
 #[derive(Default)]
 struct Notes {
     packet_bytes: Option<usize>,
-    column_encryption: bool,
+    agreed: Agreed,
     sent_on: Option<(String, u16)>,
     acknowledged: bool,
     error: Option<i32>,
@@ -132,13 +132,12 @@ impl Notes {
         client: &ForClient<'_>,
         answer: &mut BytesMut,
     ) -> Result<(), DecodeError> {
-        let mut acknowledged = feature::decode(&mut Reader::new(token.body))?;
-        acknowledged.retain(|feature| client.asked.feature(feature.id).is_some());
-        self.column_encryption = acknowledged.iter().any(|feature| feature.id == FeatureId::ColumnEncryption);
+        let mut acknowledged = FeatureExtAck::decode(&mut Reader::new(token.body))?;
+        self.agreed = acknowledged.agreed();
+        acknowledged.0.retain(|feature| client.asked.feature(feature.id).is_some());
         // tedious fails a login whose acknowledgements hold nothing it knows, so an empty list is not sent at all.
-        if !acknowledged.is_empty() {
-            answer.put_u8(LoginTokenKind::FeatureExtAck as u8);
-            feature::put(answer, &acknowledged);
+        if !acknowledged.0.is_empty() {
+            acknowledged.encode(answer);
         }
         Ok(())
     }
@@ -146,9 +145,7 @@ impl Notes {
     fn verdict(self) -> Verdict {
         match (self.sent_on, self.acknowledged) {
             (Some((host, port)), true) => Verdict::SentOn { host, port },
-            (None, true) => {
-                Verdict::Accepted { packet_bytes: self.packet_bytes, column_encryption: self.column_encryption }
-            }
+            (None, true) => Verdict::Accepted { packet_bytes: self.packet_bytes, agreed: self.agreed },
             (_, false) => Verdict::Rejected { number: self.error.unwrap_or_default() },
         }
     }

@@ -1,11 +1,9 @@
 //! Any cut of a response tells the same, and what is told is what was written.
 
 use super::*;
+use crate::login7::{Feature, FeatureId};
 use crate::token::tests::{Written, response};
-use crate::token::{
-    Column, ColumnMetadata, DoneStatus, EnvChange, Feature, FeatureExtAck, Message, ReturnValue, Token,
-    features::feature,
-};
+use crate::token::{Column, ColumnMetadata, DoneStatus, EnvChange, FeatureExtAck, Message, ReturnValue, Token};
 use crate::types::{BinaryType, ByteLenType, Form, Length, TypeInfo};
 use crate::value::Value;
 use crate::{token, write};
@@ -186,7 +184,7 @@ fn tokens_nobody_asked_for_are_stepped_over() {
 #[test]
 fn an_acknowledged_column_encryption_changes_the_metadata_that_follows() {
     let mut out = BytesMut::new();
-    FeatureExtAck(vec![Feature { id: feature::COLUMN_ENCRYPTION, data: Bytes::from_static(&[1]) }]).encode(&mut out);
+    FeatureExtAck(vec![Feature { id: FeatureId::ColumnEncryption, data: Bytes::from_static(&[1]) }]).encode(&mut out);
     let agreed = Agreed { column_encryption: true, ..Agreed::default() };
     ColumnMetadata::new(vec![Column::new("a", int(), true)]).encode(agreed, &mut out);
     write::row(&mut out, &[Column::new("a", int(), true)], &[Value::Null]).unwrap();

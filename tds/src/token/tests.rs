@@ -2,6 +2,7 @@
 //! ours reads what we write.
 
 use super::*;
+use crate::login7::{Feature, FeatureId};
 use crate::read::Reader;
 use crate::types::tests::any_type;
 use crate::types::{Collation, TypeInfo};
@@ -247,7 +248,7 @@ proptest! {
 
     #[test]
     fn a_feature_ack_comes_back_as_it_was_written(features in vec((0u8..0xFF, bytes(50)), 0..8)) {
-        let ack = FeatureExtAck(features.into_iter().map(|(id, data)| Feature { id, data }).collect());
+        let ack = FeatureExtAck(features.into_iter().map(|(id, data)| Feature { id: FeatureId::from_byte(id), data }).collect());
         let mut out = BytesMut::new();
         ack.encode(&mut out);
         prop_assert_eq!(FeatureExtAck::decode(&mut Reader::new(&out[1..])), Ok(ack));
@@ -320,8 +321,8 @@ fn a_value_that_does_not_fit_leaves_no_bytes_behind() {
 #[test]
 fn what_an_acknowledgement_changes_is_known() {
     let ack = |id, data: &'static [u8]| FeatureExtAck(vec![Feature { id, data: Bytes::from_static(data) }]).agreed();
-    assert!(ack(features::feature::COLUMN_ENCRYPTION, &[3]).column_encryption);
-    assert!(!ack(features::feature::COLUMN_ENCRYPTION, &[]).column_encryption);
-    assert!(ack(features::feature::DATA_CLASSIFICATION, &[2, 1]).classification_ranks);
-    assert!(!ack(features::feature::DATA_CLASSIFICATION, &[1, 1]).classification_ranks);
+    assert!(ack(FeatureId::ColumnEncryption, &[3]).column_encryption);
+    assert!(!ack(FeatureId::ColumnEncryption, &[]).column_encryption);
+    assert!(ack(FeatureId::DataClassification, &[2, 1]).classification_ranks);
+    assert!(!ack(FeatureId::DataClassification, &[1, 1]).classification_ranks);
 }

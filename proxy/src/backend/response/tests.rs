@@ -1,7 +1,7 @@
 //! Login responses and what is left of them for the client.
 
 use bytes::Bytes;
-use tds::login7::{Feature, Password};
+use tds::login7::{Feature, FeatureId, Password};
 use tds::token::env_change::Route;
 use tds::token::{Done, DoneKind, DoneStatus, LoginAck};
 
@@ -23,8 +23,7 @@ impl Response {
     }
 
     fn features(mut self, ids: &[FeatureId]) -> Self {
-        self.0.put_u8(LoginTokenKind::FeatureExtAck as u8);
-        feature::put(&mut self.0, &ids.iter().map(|id| named(*id)).collect::<Vec<_>>());
+        FeatureExtAck(ids.iter().map(|id| named(*id)).collect()).encode(&mut self.0);
         self
     }
 
@@ -64,7 +63,7 @@ fn check(response: Response, verdict: Verdict, answer: Response) {
 }
 
 fn accepted(packet_bytes: Option<usize>, column_encryption: bool) -> Verdict {
-    Verdict::Accepted { packet_bytes, column_encryption }
+    Verdict::Accepted { packet_bytes, agreed: Agreed { column_encryption, ..Agreed::default() } }
 }
 
 #[test]

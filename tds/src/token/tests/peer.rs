@@ -1,6 +1,7 @@
 //! `tds-protocol`, a decoder that is not ours, reads what we write, and the other way round.
 
 use super::*;
+use crate::login7::{Feature, FeatureId};
 use crate::types::{BinaryType, ByteLenType, CharType, DecimalType, FixedType, Length};
 use tds_protocol::token as theirs;
 
@@ -94,8 +95,7 @@ fn login_response() -> BytesMut {
     EnvChange::PacketSize(8000, 4096).encode(&mut out);
     let (program, version) = (text("Microsoft SQL Server"), [16, 0, 0x10, 0x27]);
     LoginAck { interface: 1, tds_version: 0x7400_0004, program, version }.encode(&mut out);
-    FeatureExtAck(vec![Feature { id: features::feature::UTF8_SUPPORT, data: Bytes::from_static(&[1]) }])
-        .encode(&mut out);
+    FeatureExtAck(vec![Feature { id: FeatureId::Utf8Support, data: Bytes::from_static(&[1]) }]).encode(&mut out);
     EnvChange::Routing(env_change::Route { server: text("mi"), port: 11_435, database: None }).encode(&mut out);
     EnvChange::Begin(0x0102_0304_0506_0708).encode(&mut out);
     Done { kind: DoneKind::Done, status: DoneStatus::FINAL, command: 0, rows: 0 }.encode(&mut out);

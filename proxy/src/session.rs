@@ -21,7 +21,6 @@ use std::sync::Arc;
 use bytes::BytesMut;
 use tds::packet::PACKET_BYTES_LOGIN;
 use tds::scan::Scanner;
-use tds::token::Agreed;
 use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, SemaphorePermit};
 use tokio::time::{Instant, timeout_at};
@@ -146,13 +145,12 @@ impl Session {
     /// Passes requests and responses until the session ends.
     async fn serve(&mut self, client: Client, logged_in: LoggedIn) -> Result<End, SessionError> {
         let LoggedIn { backend, route, place: _place, .. } = logged_in;
-        let agreed = Agreed { column_encryption: backend.column_encryption, ..Agreed::default() };
         let bytes_max = self.shared.config.limits.relay_buffer_bytes;
         let timeouts = &self.shared.config.timeouts;
         let mut relay = Relay {
             up: Flow::new(bytes_max, &client.early),
             down: Flow::new(bytes_max, &backend.early),
-            exchange: Exchange::new(backend.packet_bytes.max(PACKET_BYTES_LOGIN), Scanner::new(agreed)),
+            exchange: Exchange::new(backend.packet_bytes.max(PACKET_BYTES_LOGIN), Scanner::new(backend.agreed)),
             meters: RouteMeters::new(route.replica.as_str(), route.role.as_str(), route.reason.as_str()),
             limits: RelayLimits { idle: timeouts.idle, stall: timeouts.stall },
             client: client.stream,

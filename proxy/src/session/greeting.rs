@@ -194,3 +194,6 @@ fn client_read(phase: Phase, error: ReadError) -> SessionError {
 async fn within<T>(limit: std::time::Duration, phase: Phase, wait: impl Future<Output = T>) -> Result<T, SessionError> {
     tokio::time::timeout(limit, wait).await.map_err(|_| SessionError::ClientTooSlow(phase))
 }
+
+#[cfg(test)]
+mod tests;

@@ -162,7 +162,7 @@ fn take_long<'a>(form: Form, reader: &mut Reader<'a>) -> Result<Option<&'a [u8]>
         reader.take(8, "text timestamp")?;
     }
     match reader.u32("text length")? {
-        NULL_U32 => Ok(None),
+        NULL_U32 if form == Form::Parameter => Ok(None),
         count => reader.take(to_usize(count), "text value").map(Some),
     }
 }

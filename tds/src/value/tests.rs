@@ -119,6 +119,15 @@ fn a_length_a_peer_invented_is_an_error_and_no_allocation() {
 }
 
 #[test]
+fn a_text_behind_its_pointer_is_never_null() {
+    // Found by fuzzing: the scanner stepped over 4 GiB where the decoder saw NULL.
+    let info = TypeInfo::Long(LongType::Image, 1 << 30, None);
+    let bytes = [1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF, 0xFF, 0xFF];
+    let result = Value::decode(&info, Form::Column, &mut Reader::new(&bytes));
+    assert_eq!(result, Err(DecodeError::Truncated { what: "text value", want: 0xFFFF_FFFF, have: 0 }));
+}
+
+#[test]
 fn a_chunked_value_may_come_in_many_chunks_of_unknown_total() {
     // [MS-TDS] 2.2.5.2.3: total 0xFFFFFFFFFFFFFFFE is unknown; the chunks end with one of length 0.
     let mut plp = vec![0xFE, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF];

@@ -2,8 +2,8 @@
 #![expect(clippy::unwrap_used, reason = "a test ends where it is wrong")]
 
 use std::fs;
-use std::io::{BufRead, BufReader, Read};
-use std::net::TcpListener;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 
@@ -37,6 +37,7 @@ fn run(command: &str, text: &str) -> Output {
 struct Running {
     child: Child,
     lines: BufReader<std::process::ChildStderr>,
+    admin: String,
 }
 
 impl Running {
@@ -46,8 +47,9 @@ impl Running {
         fs::write(&file, RIGHT).unwrap();
         let mut child = program().arg("run").arg("--config").arg(&file).stderr(Stdio::piped()).spawn().unwrap();
         let lines = BufReader::new(child.stderr.take().unwrap());
-        let mut running = Self { child, lines };
-        running.until("the admin interface is listening");
+        let mut running = Self { child, lines, admin: String::new() };
+        let line = running.until("the admin interface is listening");
+        running.admin = line.trim_end().rsplit_once("address=").unwrap().1.to_owned();
         running
     }
 
@@ -59,6 +61,15 @@ impl Running {
             assert_ne!(self.lines.read_line(&mut line).unwrap(), 0, "the log ended without {words:?}");
         }
         line
+    }
+
+    /// The answer to a GET at the admin interface, head and body.
+    fn get(&self, path: &str) -> String {
+        let mut tcp = TcpStream::connect(&self.admin).unwrap();
+        write!(tcp, "GET {path} HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\r\n").unwrap();
+        let mut answer = String::new();
+        tcp.read_to_string(&mut answer).unwrap();
+        answer
     }
 
     fn signal(&self, name: &str) {
@@ -143,4 +154,20 @@ fn a_signal_ends_the_program_in_order() {
         let (code, log) = running.ended();
         assert_eq!(code, Some(0), "{log}");
     }
+}
+
+#[test]
+fn the_running_program_shows_its_metrics_and_why_it_is_not_ready() {
+    let folder = tempfile::tempdir().unwrap();
+    let running = Running::start(folder.path());
+    let metrics = running.get("/metrics");
+    for line in ["proxy_sessions{service=\"main\"} 0", "link_topology_epoch 1"] {
+        assert!(metrics.lines().any(|got| got == line), "{line:?} is not in:\n{metrics}");
+    }
+    assert!(running.get("/healthz").starts_with("HTTP/1.1 200 "));
+    let ready = running.get("/readyz");
+    assert!(
+        ready.starts_with("HTTP/1.1 503 ") && ready.contains("replica onprem, the primary of link sales"),
+        "{ready}"
+    );
 }

@@ -17,6 +17,9 @@
 //! | [`token`], [`scan`] | 2.2.7 | the tokens of a response, one by one or skipped as they stream past |
 //! | [`write`](mod@write) | 2.2.7 | the tokens we originate |
 
+// A peer's numbers must not overflow: outside tests all arithmetic says what it does then.
+#![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
+
 pub mod bulk;
 pub mod error;
 pub mod login7;

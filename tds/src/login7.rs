@@ -11,6 +11,7 @@ pub mod password;
 #[cfg(test)]
 mod tests;
 
+pub use encode::TooLarge;
 pub use feature::{Feature, FeatureId};
 pub use flags::{OptionFlags1, OptionFlags2, OptionFlags3, TypeFlags};
 pub use password::Password;

@@ -191,8 +191,9 @@ impl Framing {
 ///
 /// An empty body is one packet without a body, as an attention is.
 pub fn put_message(out: &mut BytesMut, framing: Framing, body: &[u8]) {
-    let room = framing.packet_bytes.clamp(PACKET_BYTES_MIN, PACKET_BYTES_MAX) - HEADER_BYTES;
-    out.reserve(body.len() + (body.len() / room + 1) * HEADER_BYTES);
+    let room = framing.packet_bytes.clamp(PACKET_BYTES_MIN, PACKET_BYTES_MAX).saturating_sub(HEADER_BYTES);
+    let packets = body.len().div_ceil(room).max(1);
+    out.reserve(body.len().saturating_add(packets.saturating_mul(HEADER_BYTES)));
     let mut status = framing.status;
     let mut packet_id = 1u8;
     let mut rest = body;
@@ -201,7 +202,7 @@ pub fn put_message(out: &mut BytesMut, framing: Framing, body: &[u8]) {
         if tail.is_empty() {
             status = status.with(Status::END_OF_MESSAGE);
         }
-        let length = u16::try_from(chunk.len() + HEADER_BYTES).unwrap_or(u16::MAX);
+        let length = u16::try_from(chunk.len().saturating_add(HEADER_BYTES)).unwrap_or(u16::MAX);
         let header = Header { kind: framing.kind, status, length, spid: framing.spid, packet_id };
         out.put_slice(&header.encode());
         out.put_slice(chunk);

@@ -138,13 +138,13 @@ impl Prelogin {
     /// The body of the message: the options that are there, by token, then their data.
     pub fn encode(&self) -> Bytes {
         let options = self.options();
-        let mut data_offset = options.len() * OPTION_BYTES + 1;
+        let mut data_offset = options.len().saturating_mul(OPTION_BYTES).saturating_add(1);
         let mut body = BytesMut::new();
         for (token, data) in &options {
             body.put_u8(*token);
             body.put_u16(u16::try_from(data_offset).unwrap_or(u16::MAX));
             body.put_u16(u16::try_from(data.len()).unwrap_or(u16::MAX));
-            data_offset += data.len();
+            data_offset = data_offset.saturating_add(data.len());
         }
         body.put_u8(TERMINATOR);
         options.iter().for_each(|(_, data)| body.put_slice(data));

@@ -48,9 +48,9 @@ pub fn put_us_varchar(out: &mut impl BufMut, text: &str) {
 
 /// The longest prefix of `text` that has at most `max` UTF-16 code units and splits no character.
 pub fn cut(text: &str, max: usize) -> &str {
-    let mut used = 0;
+    let mut used: usize = 0;
     for (index, character) in text.char_indices() {
-        used += character.len_utf16();
+        used = used.saturating_add(character.len_utf16());
         if used > max {
             return text.split_at(index).0;
         }

@@ -81,7 +81,7 @@ struct Body {
 impl Body {
     /// Where the next variable data begins, counted from the start of the message.
     fn end(&self) -> Result<u32, TooLarge> {
-        u32::try_from(self.fixed_bytes + self.variable.len()).map_err(|_| TooLarge)
+        u32::try_from(self.fixed_bytes.saturating_add(self.variable.len())).map_err(|_| TooLarge)
     }
 
     fn offset(&self) -> Result<u16, TooLarge> {
@@ -94,7 +94,7 @@ impl Body {
         let offset = self.offset()?;
         let before = self.variable.len();
         put(&mut self.variable);
-        let length = (self.variable.len() - before) / unit;
+        let length = self.variable.len().saturating_sub(before).checked_div(unit).unwrap_or(0);
         if length > 0 && offset == 0 {
             return Err(TooLarge);
         }

@@ -126,7 +126,7 @@ impl QueryNotification {
         let mut data = BytesMut::new();
         for part in [&self.id, &self.deployment] {
             let part = text::cut(part, usize::from(u16::MAX / 2));
-            data.put_u16_le(u16::try_from(text::units(part) * 2).unwrap_or(u16::MAX));
+            data.put_u16_le(u16::try_from(text::units(part).saturating_mul(2)).unwrap_or(u16::MAX));
             text::put(&mut data, part);
         }
         self.timeout_ms.into_iter().for_each(|timeout_ms| data.put_u32_le(timeout_ms));

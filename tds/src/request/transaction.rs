@@ -162,6 +162,6 @@ fn put_ending(out: &mut impl BufMut, kind: u16, name: &str, then: Option<&Begin>
 /// Transaction names have at most 32 characters, so the 127 that the byte count can say cut none that is valid.
 fn put_name(out: &mut impl BufMut, name: &str) {
     let name = text::cut(name, usize::from(u8::MAX / 2));
-    out.put_u8(u8::try_from(text::units(name) * 2).unwrap_or(u8::MAX));
+    out.put_u8(u8::try_from(text::units(name).saturating_mul(2)).unwrap_or(u8::MAX));
     text::put(out, name);
 }

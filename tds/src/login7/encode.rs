@@ -13,7 +13,7 @@ impl Login7 {
     /// The body of the message. Before TDS 7.2 there is no place for a new password and none is written.
     ///
     /// # Errors
-    /// [`TooLarge`].
+    /// The login is larger than a LOGIN7 message can be.
     pub fn encode(&self) -> Result<Bytes, TooLarge> {
         let since_7_2 = self.tds_version.is_7_2_or_later();
         let fixed_bytes = if since_7_2 { FIXED_BYTES } else { FIXED_BYTES_BEFORE_7_2 };

@@ -49,7 +49,7 @@ pub enum Seen {
     Login(Box<Login7>),
     /// A packet of a request: its type and status bits.
     Packet(PacketKind, u8),
-    /// The connection is over.
+    /// A connection that had logged in is over; a probe's is not worth telling.
     Closed,
 }
 
@@ -93,8 +93,11 @@ impl FakeServer {
                 let script = script.clone();
                 connections.spawn(async move {
                     let seen = script.seen.clone();
-                    let _ = Connection { tcp, inbound: BytesMut::new(), script }.serve().await;
-                    let _ = seen.send(Seen::Closed);
+                    let mut connection = Connection { tcp, inbound: BytesMut::new(), script, logged_in: false };
+                    let _ = connection.serve().await;
+                    if connection.logged_in {
+                        let _ = seen.send(Seen::Closed);
+                    }
                 });
             }
         });
@@ -129,7 +132,7 @@ impl FakeServer {
         }
     }
 
-    /// Waits until a connection is over.
+    /// Waits until a connection that had logged in is over.
     pub async fn closed(&mut self) {
         while !matches!(self.seen.recv().await.unwrap(), Seen::Closed) {}
     }
@@ -153,16 +156,18 @@ struct Connection {
     tcp: TcpStream,
     inbound: BytesMut,
     script: Script,
+    logged_in: bool,
 }
 
 impl Connection {
-    async fn serve(mut self) -> Option<()> {
+    async fn serve(&mut self) -> Option<()> {
         self.message(PacketKind::Prelogin).await?;
         let version = Version { major: 16, minor: 0, build: 4135, sub_build: 0 };
         let answer =
             Prelogin { version, encryption: Some(Encryption::NotSupported), mars: Some(false), ..Prelogin::default() };
         self.tcp.write_all(&message(&answer.encode())).await.ok()?;
         let login = Login7::decode(&self.message(PacketKind::Login7).await?).unwrap();
+        self.logged_in = true;
         self.script.logins.fetch_add(1, Ordering::Relaxed);
         let _ = self.script.seen.send(Seen::Login(Box::new(login)));
         match self.script.on_login.clone() {

@@ -58,6 +58,8 @@ pub(crate) struct Flow {
     unflushed: usize,
     /// The source has ended.
     ended: bool,
+    /// Bytes the sink has taken since the session began.
+    taken: u64,
 }
 
 impl Flow {
@@ -66,7 +68,7 @@ impl Flow {
     pub(crate) fn new(bytes_max: usize, early: &[u8]) -> Self {
         let bytes_max = bytes_max.max(PACKET_BYTES_MAX + 1);
         let end = early.len();
-        Self { bytes: early.to_vec(), start: 0, ready: 0, end, bytes_max, unflushed: 0, ended: false }
+        Self { bytes: early.to_vec(), start: 0, ready: 0, end, bytes_max, unflushed: 0, ended: false, taken: 0 }
     }
 
     /// Whether the source said that nothing more will come.
@@ -89,6 +91,11 @@ impl Flow {
         self.start < self.ready || self.unflushed > 0
     }
 
+    /// Bytes the sink has taken since the session began; a stall shows as a number that stays.
+    pub(crate) fn taken(&self) -> u64 {
+        self.taken
+    }
+
     /// Gives the buffer back if nothing is on its way.
     pub(crate) fn give_back(&mut self) {
         if self.start == self.end {
@@ -97,9 +104,28 @@ impl Flow {
         }
     }
 
+    /// Passes packets on as far as that goes without waiting, and leaves wakers behind for what it waits for.
+    ///
+    /// # Errors
+    /// What failed, and on which side.
+    pub(crate) fn poll_pass(
+        &mut self,
+        cx: &mut Context<'_>,
+        source: &mut Stream,
+        sink: &mut Stream,
+        observer: &mut impl Observer,
+    ) -> Result<(), FlowError> {
+        loop {
+            let _: Poll<()> = self.poll_drain(cx, sink)?;
+            if self.poll_fill(cx, source, observer)?.is_pending() {
+                return Ok(());
+            }
+        }
+    }
+
     /// Reads once from `source` and shows every packet that became whole to `observer`. `Pending` when the source has
     /// nothing, the buffer is full, or the source has ended.
-    pub(crate) fn poll_fill(
+    fn poll_fill(
         &mut self,
         cx: &mut Context<'_>,
         source: &mut Stream,
@@ -130,7 +156,7 @@ impl Flow {
     }
 
     /// Sends what is whole to `sink`. `Ready` when all of it left.
-    pub(crate) fn poll_drain(&mut self, cx: &mut Context<'_>, sink: &mut Stream) -> Poll<Result<(), FlowError>> {
+    fn poll_drain(&mut self, cx: &mut Context<'_>, sink: &mut Stream) -> Poll<Result<(), FlowError>> {
         let packet_by_packet = sink.writes_packet_by_packet();
         while self.start < self.ready {
             if packet_by_packet && self.unflushed >= FLUSH_BYTES {
@@ -143,6 +169,7 @@ impl Flow {
                 return Poll::Ready(Err(FlowError::Write(io::ErrorKind::WriteZero.into())));
             }
             self.start += sent;
+            self.taken += sent as u64;
             if packet_by_packet {
                 self.unflushed += sent;
             }

@@ -150,36 +150,14 @@ impl Relay {
 
     /// Client to backend, as far as it goes without waiting.
     fn poll_up(&mut self, cx: &mut Context<'_>, clock: &mut Clock) -> Result<(), Broken> {
-        loop {
-            let drained = self.up.poll_drain(cx, &mut self.backend);
-            clock.saw(&drained);
-            if let Poll::Ready(Err(error)) = drained {
-                return Err(Broken::up(error));
-            }
-            let mut observer = Requests { exchange: &mut self.exchange, meters: &self.meters, clock };
-            match self.up.poll_fill(cx, &mut self.client, &mut observer) {
-                Poll::Ready(Ok(())) => {}
-                Poll::Ready(Err(error)) => return Err(Broken::up(error)),
-                Poll::Pending => return Ok(()),
-            }
-        }
+        let mut observer = Requests { exchange: &mut self.exchange, meters: &self.meters, clock };
+        self.up.poll_pass(cx, &mut self.client, &mut self.backend, &mut observer).map_err(Broken::up)
     }
 
     /// Backend to client, as far as it goes without waiting.
     fn poll_down(&mut self, cx: &mut Context<'_>, clock: &mut Clock) -> Result<(), Broken> {
-        loop {
-            let drained = self.down.poll_drain(cx, &mut self.client);
-            clock.saw(&drained);
-            if let Poll::Ready(Err(error)) = drained {
-                return Err(Broken::down(error));
-            }
-            let mut observer = Responses { exchange: &mut self.exchange, meters: &self.meters, clock };
-            match self.down.poll_fill(cx, &mut self.backend, &mut observer) {
-                Poll::Ready(Ok(())) => {}
-                Poll::Ready(Err(error)) => return Err(Broken::down(error)),
-                Poll::Pending => return Ok(()),
-            }
-        }
+        let mut observer = Responses { exchange: &mut self.exchange, meters: &self.meters, clock };
+        self.down.poll_pass(cx, &mut self.backend, &mut self.client, &mut observer).map_err(Broken::down)
     }
 
     /// A side that takes nothing for the whole stall time while bytes wait for it holds resources for nobody.
@@ -188,13 +166,14 @@ impl Relay {
             clock.stalled = None;
             return Poll::Pending;
         };
-        let waiting = clock.stalled.get_or_insert_with(|| Box::pin(sleep(limit)));
-        match waiting.as_mut().poll(cx) {
-            Poll::Ready(()) => {
-                Poll::Ready(Err(Broken::Stalled(if self.down.has_packets() { "client" } else { "replica" })))
-            }
-            Poll::Pending => Poll::Pending,
+        let taken = self.up.taken() + self.down.taken();
+        let stall = clock.stalled.get_or_insert_with(|| Stall { taken, over: Box::pin(sleep(limit)) });
+        if stall.taken != taken {
+            stall.taken = taken;
+            stall.over.as_mut().reset(tokio::time::Instant::now() + limit);
         }
+        let who = if self.down.has_packets() { "client" } else { "replica" };
+        stall.over.as_mut().poll(cx).map(|()| Err(Broken::Stalled(who)))
     }
 
     /// Ends the response that is running with these tokens, if what the client has got so far can be followed by them.
@@ -214,17 +193,15 @@ impl Relay {
 /// What an exchange measures.
 struct Clock {
     request_started: Option<Instant>,
-    /// Runs while a side takes nothing.
-    stalled: Option<Pin<Box<Sleep>>>,
+    /// There while bytes wait for a side that takes none.
+    stalled: Option<Stall>,
 }
 
-impl Clock {
-    /// A drain that went through ends a stall.
-    fn saw(&mut self, drained: &Poll<Result<(), FlowError>>) {
-        if drained.is_ready() {
-            self.stalled = None;
-        }
-    }
+/// A wait for a side to take bytes.
+struct Stall {
+    /// What both sides had taken when it last began.
+    taken: u64,
+    over: Pin<Box<Sleep>>,
 }
 
 struct Requests<'a> {

@@ -17,6 +17,7 @@ mod refusal;
 mod relay;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::BytesMut;
 use tds::packet::PACKET_BYTES_LOGIN;
@@ -38,6 +39,9 @@ use exchange::Exchange;
 use greeting::{Greeting, Host};
 use login::LoggedIn;
 use relay::{End, Relay, RelayLimits};
+
+/// What a client gets to take the error that ends its login, whatever time the login took.
+const TELLING: Duration = Duration::from_secs(1);
 
 /// A client that was accepted.
 pub(crate) struct Session {
@@ -76,7 +80,8 @@ impl Session {
         let timeouts = &self.shared.config.timeouts;
         let deadline = accepted + timeouts.login;
         let first = greeting::first_byte(&tcp, timeouts).await?;
-        let permit = self.login_permit(deadline).await;
+        // Half the time at most: the other half is for the login itself, and for saying that there was no turn.
+        let permit = self.login_permit(accepted + timeouts.login / 2).await;
         let host = Host {
             service: &self.service.config,
             tls: self.service.tls.as_ref(),
@@ -116,7 +121,7 @@ impl Session {
             Err(error) => {
                 if let Some(tokens) = refusal::tokens(&error, self.guard.id()) {
                     // The client may be gone already; the error is reported either way.
-                    let _ = refusal::send(&mut stream, &tokens, deadline).await;
+                    let _ = refusal::send(&mut stream, &tokens, Instant::now() + TELLING).await;
                 }
                 Err(error)
             }
@@ -126,14 +131,14 @@ impl Session {
     /// A place among the logins in progress. A client that finds the queue full is heard out and then told so.
     async fn login_permit(&self, deadline: Instant) -> Result<SemaphorePermit<'_>, SessionError> {
         let limits = &self.shared.config.limits;
+        if let Ok(permit) = self.shared.logins.try_acquire() {
+            return Ok(permit);
+        }
         let Ok(_queued) = self.shared.login_queue.try_acquire() else {
             return Err(SessionError::Limit { what: "waiting logins", limit: limits.login_queue_max });
         };
-        match timeout_at(deadline, self.shared.logins.acquire()).await {
-            Ok(Ok(permit)) => Ok(permit),
-            Ok(Err(_)) => Err(SessionError::Draining),
-            Err(_) => Err(SessionError::Limit { what: "logins in progress", limit: limits.handshakes_max }),
-        }
+        let turn = timeout_at(deadline, self.shared.logins.acquire()).await.ok().and_then(Result::ok);
+        turn.ok_or(SessionError::Limit { what: "logins in progress", limit: limits.handshakes_max })
     }
 
     /// A place among the sessions that are logged in.

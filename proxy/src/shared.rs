@@ -27,7 +27,7 @@ pub(crate) struct Shared {
     pub(crate) sessions: Arc<Sessions>,
     /// Logins in progress.
     pub(crate) logins: Semaphore,
-    /// Clients whose login is in progress or waits.
+    /// Clients that wait for their turn to log in.
     pub(crate) login_queue: Semaphore,
     /// Sessions that logged in, or are about to.
     pub(crate) places: Arc<Semaphore>,
@@ -52,7 +52,7 @@ impl Shared {
             topology,
             sessions: Arc::default(),
             logins: Semaphore::new(limits.handshakes_max),
-            login_queue: Semaphore::new(limits.handshakes_max + limits.login_queue_max),
+            login_queue: Semaphore::new(limits.login_queue_max),
             places: Arc::new(Semaphore::new(limits.sessions_max)),
             meters: Meters::new(config.services.iter().map(|service| &*service.name)),
             health: Health::new(config.services.iter().map(|service| &*service.name)),

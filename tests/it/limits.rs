@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tds::packet::PacketKind;
 use tds::prelogin::Encryption;
-use tests::fake_server::FakeServer;
+use tests::fake_server::{FakeServer, OnLogin, OnRequest};
 use tests::raw_client::{self, RawClient};
 use tests::running_proxy::Setup;
 use tokio::io::AsyncWriteExt;
@@ -108,4 +108,39 @@ async fn a_login_waits_until_one_that_is_still_at_its_replica_is_done() {
     drop((silent, listener));
     assert!(first.packet().await.is_some(), "the first hears that its replica left");
     assert!(second.packet().await.is_some(), "the second has its turn");
+}
+
+/// A replica that never answers a login, and one client whose login keeps the only place busy.
+async fn busy_place(rest: &str) -> (FakeServer, tests::running_proxy::RunningProxy, RawClient) {
+    let mut server = FakeServer::start("onprem", OnLogin::Silence, OnRequest::Swallow).await;
+    let proxy = Setup::primary("onprem", server.address).section(rest).run().await;
+    let mut first = RawClient::connect(proxy.address).await;
+    first.prelogin(Encryption::NotSupported).await;
+    first.send(PacketKind::Login7, &raw_client::login("SalesDB", false).encode().unwrap()).await;
+    server.login().await;
+    (server, proxy, first)
+}
+
+#[tokio::test]
+async fn a_login_that_finds_the_queue_full_is_told_so_at_once() {
+    let (_server, proxy, _first) = busy_place("[limits]\nhandshakes_max = 1\nlogin_queue_max = 0").await;
+    let (_client, answer) = RawClient::log_in(proxy.address, &raw_client::login("SalesDB", false)).await;
+    let error = answer.error().unwrap();
+    assert_eq!(error.number, 10928);
+    assert!(error.text.contains("waiting logins"), "{}", error.text);
+}
+
+#[tokio::test]
+async fn a_login_whose_turn_does_not_come_is_told_so_in_time() {
+    let (_server, proxy, _first) = busy_place("[limits]\nhandshakes_max = 1\n[timeouts]\nlogin_ms = 2000").await;
+    let (_client, answer) = RawClient::log_in(proxy.address, &raw_client::login("SalesDB", false)).await;
+    let error = answer.error().unwrap();
+    assert_eq!(error.number, 10928);
+    assert!(error.text.contains("logins in progress"), "{}", error.text);
+}
+
+#[tokio::test]
+async fn a_login_that_takes_too_long_is_told_so() {
+    let (_server, _proxy, mut first) = busy_place("[timeouts]\nlogin_ms = 200").await;
+    assert_eq!(first.receive().await.unwrap().error().unwrap().number, 40613);
 }

@@ -186,17 +186,13 @@ impl SessionError {
         match self {
             Self::ClientLeft(_) | Self::ClientIo(..) | Self::ClientTooSlow(_) | Self::ClientTls(_) => None,
             Self::ClientEncryption(_) | Self::StrictOnly | Self::StrictWithoutCertificate | Self::Stalled(_) => None,
-            Self::Client(Phase::Login, _) => answer(INVALID_LOGIN, CLASS_FATAL, "check the driver's version"),
             Self::Client(..) => None,
             Self::TdsVersion(_) => answer(INVALID_LOGIN, CLASS_FATAL, "use a driver that speaks TDS 7.2 or later"),
             Self::Authentication(_) => answer(UNTRUSTED, CLASS_LOGIN, "use a SQL login"),
             Self::Limit { .. } => answer(LIMIT_REACHED, CLASS_RESOURCE, "retry later, or raise the limit"),
-            Self::BackendLeft { .. } | Self::BackendIo { phase: Phase::Request, .. } => answer(
-                CONNECTION_LOST,
-                CLASS_FATAL,
-                "whether the request took effect is not known: check before repeating a write",
-            ),
-            Self::Backend { phase: Phase::Request, .. } => answer(
+            Self::BackendLeft { .. }
+            | Self::BackendIo { phase: Phase::Request, .. }
+            | Self::Backend { phase: Phase::Request, .. } => answer(
                 CONNECTION_LOST,
                 CLASS_FATAL,
                 "whether the request took effect is not known: check before repeating a write",

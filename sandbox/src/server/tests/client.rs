@@ -112,7 +112,7 @@ impl RawClient {
     }
 
     /// The packets of the next message and their bodies in one piece; `None` when the server has closed.
-    async fn bodies(&mut self) -> Option<(Vec<Header>, BytesMut)> {
+    pub(super) async fn bodies(&mut self) -> Option<(Vec<Header>, BytesMut)> {
         let (mut packets, mut message) = (Vec::new(), BytesMut::new());
         loop {
             if let Some((header, body)) = packet::take(&mut self.unread, packet::PACKET_BYTES_MAX).unwrap() {

@@ -6,8 +6,10 @@ use super::{Fixture, serve};
 use crate::{DATABASE, LOGIN, PASSWORD};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{ClientConfig, RootCertStore};
+use rustls::{ClientConfig, ClientConnection, RootCertStore};
+use std::io::Write;
 use std::sync::Arc;
+use tds::login7::Login7;
 use tds::packet::{self, Framing, PACKET_BYTES_LOGIN, PacketKind};
 use tds::prelogin::{Encryption, Prelogin, Protection};
 use tiberius::{AuthMethod, Client, Config, EncryptionLevel};
@@ -65,21 +67,21 @@ async fn a_login_in_clear_text_is_cut_off_where_encryption_is_demanded() {
     assert!(client.is_closed().await);
 }
 
-fn strict_client(fixture: &Fixture, protocols: &[&[u8]]) -> TlsConnector {
+fn client_config(fixture: &Fixture) -> ClientConfig {
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from_pem_file(&fixture.certificates.authority_path).unwrap()).unwrap();
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
-    let mut config = builder.with_root_certificates(roots).with_no_client_auth();
-    config.alpn_protocols = protocols.iter().map(|protocol| protocol.to_vec()).collect();
-    TlsConnector::from(Arc::new(config))
+    builder.with_root_certificates(roots).with_no_client_auth()
 }
 
 /// Speaks TDS 8.0 up to the login response and gives the agreed protocol and the response's last bytes.
 async fn log_in_strictly(fixture: &Fixture, protocols: &[&[u8]]) -> (Option<Vec<u8>>, Vec<u8>) {
     let socket = TcpStream::connect(fixture.server.address()).await.unwrap();
     let name = ServerName::try_from("localhost").unwrap();
-    let mut tls = strict_client(fixture, protocols).connect(name, socket).await.unwrap();
+    let mut config = client_config(fixture);
+    config.alpn_protocols = protocols.iter().map(|protocol| protocol.to_vec()).collect();
+    let mut tls = TlsConnector::from(Arc::new(config)).connect(name, socket).await.unwrap();
     let agreed = tls.get_ref().1.alpn_protocol().map(<[u8]>::to_vec);
     let prelogin = Prelogin { encryption: Some(Encryption::Strict), ..Prelogin::default() };
     let mut packets = bytes::BytesMut::new();
@@ -100,6 +102,50 @@ async fn read_packet(stream: &mut (impl tokio::io::AsyncRead + Unpin)) -> Vec<u8
     let mut body = vec![0; packet::Header::parse(header).unwrap().body_bytes()];
     stream.read_exact(&mut body).await.unwrap();
     body
+}
+
+/// The TLS handshake inside PRELOGIN packets, as a client without a library for it does it.
+async fn shake_hands(client: &mut RawClient, tls: &mut ClientConnection) {
+    while tls.is_handshaking() {
+        let mut flight = Vec::new();
+        while tls.wants_write() {
+            tls.write_tls(&mut flight).unwrap();
+        }
+        if !flight.is_empty() {
+            client.send(PacketKind::Prelogin, &flight).await;
+        }
+        let (packets, body) = client.bodies().await.expect("the server's flight");
+        assert!(packets.iter().all(|packet| packet.kind == PacketKind::Prelogin));
+        let mut body = &body[..];
+        while !body.is_empty() {
+            tls.read_tls(&mut body).unwrap();
+            tls.process_new_packets().unwrap();
+        }
+    }
+}
+
+#[tokio::test]
+async fn only_the_first_packet_of_a_login_is_decrypted_even_if_the_rest_comes_with_it() {
+    let fixture = serve(Protection::Clear).await;
+    let mut client = RawClient::connect(fixture.server.address()).await;
+    assert_eq!(client.greet(Encryption::Off).await.encryption, Some(Encryption::Off));
+    let name = ServerName::try_from("localhost").unwrap();
+    let mut tls = ClientConnection::new(Arc::new(client_config(&fixture)), name).unwrap();
+    shake_hands(&mut client, &mut tls).await;
+
+    let application_name = "a".repeat(3 * PACKET_BYTES_LOGIN);
+    let login = Login7 { application_name, ..super::client::login() }.encode().unwrap();
+    let mut packets = bytes::BytesMut::new();
+    packet::put_message(&mut packets, Framing::new(PacketKind::Login7, PACKET_BYTES_LOGIN), &login);
+    tls.writer().write_all(&packets[..PACKET_BYTES_LOGIN]).unwrap();
+    let mut sent = Vec::new();
+    while tls.wants_write() {
+        tls.write_tls(&mut sent).unwrap();
+    }
+    sent.extend_from_slice(&packets[PACKET_BYTES_LOGIN..]);
+    client.send_raw(&sent).await;
+    assert_eq!(client.answer().await.numbers(), [5701, 5703]);
+    assert_eq!(client.batch("one").await.rows().len(), 1);
 }
 
 #[tokio::test]

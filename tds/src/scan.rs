@@ -152,6 +152,15 @@ impl Scanner {
         self.state == State::Token && self.skip == 0 && self.held.is_empty()
     }
 
+    /// Bytes of memory kept besides the scanner itself.
+    pub fn kept_bytes(&self) -> usize {
+        let alt = self.alt.iter().map(|(_, plan)| plan.kept_bytes());
+        [self.held.kept_bytes(), self.plan.kept_bytes(), self.value.kept_bytes(), self.nulls.capacity()]
+            .into_iter()
+            .chain(alt)
+            .fold(0, usize::saturating_add)
+    }
+
     /// Goes through the next bytes of the response and tells what is in them.
     ///
     /// # Errors
@@ -190,6 +199,8 @@ impl Scanner {
         self.columns = Columns::None;
         self.plan.clear();
         self.alt = Vec::new();
+        self.nulls.clear();
+        self.nulls.shrink_to(64);
         Ok(())
     }
 

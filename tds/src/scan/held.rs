@@ -19,6 +19,11 @@ impl Held {
         self.bytes.is_empty()
     }
 
+    /// Bytes of memory kept.
+    pub(crate) fn kept_bytes(&self) -> usize {
+        self.bytes.capacity()
+    }
+
     /// Parses the piece at the front of `input` with what was held of it before, and hands its bytes to `then`.
     /// `None` means that `input` is used up and the piece is not whole. No piece may be larger than `limit`.
     ///

@@ -126,7 +126,7 @@ pub(crate) struct Plan {
 
 impl Plan {
     /// Steps kept allocated between results.
-    const KEPT: usize = 128;
+    const KEPT: usize = 64;
 
     pub(crate) fn clear(&mut self) {
         self.columns.clear();
@@ -145,6 +145,12 @@ impl Plan {
             }
             _ => self.merged.push(column),
         }
+    }
+
+    /// Bytes of memory kept.
+    pub(crate) fn kept_bytes(&self) -> usize {
+        let steps = self.columns.capacity().saturating_add(self.merged.capacity());
+        steps.saturating_mul(size_of::<Step>())
     }
 
     pub(crate) fn columns(&self) -> &[Step] {

@@ -4,7 +4,7 @@ use super::*;
 use crate::login7::{Feature, FeatureId};
 use crate::token::tests::{Written, response};
 use crate::token::{Column, ColumnMetadata, DoneStatus, EnvChange, FeatureExtAck, Message, ReturnValue, Token};
-use crate::types::{BinaryType, ByteLenType, Form, Length, TypeInfo};
+use crate::types::{BinaryType, ByteLenType, FixedType, Form, Length, TypeInfo};
 use crate::value::Value;
 use crate::{token, write};
 use bytes::{BufMut, Bytes, BytesMut};
@@ -234,6 +234,24 @@ fn metadata_is_good_for_its_own_message_only() {
     scanner.scan(&out, &mut tell).unwrap();
     scanner.end_of_message(&mut tell).unwrap();
     assert!(matches!(scanner.scan(&[0xD1, 0], &mut tell), Err(DecodeError::Misplaced(_))));
+}
+
+#[test]
+fn columns_of_fixed_length_are_stepped_over_together() {
+    let types = [FixedType::Int4, FixedType::Int2, FixedType::Int8, FixedType::Bit].map(TypeInfo::Fixed);
+    let values = [Value::Int(1), Value::SmallInt(2), Value::BigInt(3), Value::Bit(true)];
+    // Alone, before a value of variable length, behind one, and both.
+    for places in [&[0, 1, 2, 3][..], &[0, 1, 4], &[4, 2, 3], &[0, 1, 4, 4, 2, 3]] {
+        let column = |place: &usize| Column::new("c", types.get(*place).cloned().unwrap_or_else(int), true);
+        let columns: Vec<_> = places.iter().map(column).collect();
+        let values: Vec<_> = places.iter().map(|place| values.get(*place).cloned().unwrap_or(Value::Int(9))).collect();
+        let mut out = BytesMut::new();
+        ColumnMetadata::new(columns.clone()).encode(Agreed::default(), &mut out);
+        (0..5).for_each(|_| write::row(&mut out, &columns, &values).unwrap());
+        write::nbc_row(&mut out, &columns, &values).unwrap();
+        done(8).encode(&mut out);
+        check(Agreed::default(), &out, &[Told::Done(done(8))]);
+    }
 }
 
 #[test]

@@ -319,6 +319,17 @@ fn a_value_that_does_not_fit_leaves_no_bytes_behind() {
 }
 
 #[test]
+fn what_was_acknowledged_applies_to_the_metadata_that_follows() {
+    let ack = FeatureExtAck(vec![Feature { id: FeatureId::ColumnEncryption, data: Bytes::from_static(&[1]) }]);
+    let metadata = ColumnMetadata::new(vec![Column::new("a", TypeInfo::Date, true)]);
+    let mut out = BytesMut::new();
+    ack.encode(&mut out);
+    metadata.encode(ack.agreed(), &mut out);
+    let read: Vec<_> = Response::new(&out, Agreed::default()).collect::<Result<_, _>>().unwrap();
+    assert_eq!(read, [Token::FeatureExtAck(ack), Token::Columns(metadata)]);
+}
+
+#[test]
 fn what_an_acknowledgement_changes_is_known() {
     let ack = |id, data: &'static [u8]| FeatureExtAck(vec![Feature { id, data: Bytes::from_static(data) }]).agreed();
     assert!(ack(FeatureId::ColumnEncryption, &[3]).column_encryption);

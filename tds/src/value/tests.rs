@@ -190,6 +190,17 @@ fn what_a_type_cannot_hold_is_refused() {
 }
 
 #[test]
+fn a_time_takes_the_bytes_its_scale_needs() {
+    // [MS-TDS] 2.2.5.5.1.8: 3 bytes up to scale 2, 4 up to 4, 5 up to 7; a date has 3 more, an offset 2 more.
+    for (scale, want) in [(0, 3), (2, 3), (3, 4), (4, 4), (5, 5), (7, 5)] {
+        let length = |value: Value, info| encode(&value, &info, Form::Column)[0];
+        assert_eq!(length(Value::Time(1), TypeInfo::Time(scale)), want);
+        assert_eq!(length(Value::DateTime2(1, 1), TypeInfo::DateTime2(scale)), want + 3);
+        assert_eq!(length(Value::DateTimeOffset(1, 1, 1), TypeInfo::DateTimeOffset(scale)), want + 5);
+    }
+}
+
+#[test]
 fn a_time_is_cut_to_its_scale() {
     check_round_trip(&Value::Time(19_999_999), &TypeInfo::Time(0), &Value::Time(10_000_000));
     check_round_trip(&Value::Time(19_999_999), &TypeInfo::Time(3), &Value::Time(19_990_000));

@@ -69,7 +69,7 @@ enum Error {
     Unexpected(PacketKind),
     #[error("the client did not log in within {} s", LOGIN_TIMEOUT.as_secs())]
     LoginTimeout,
-    #[error("the client broke the login off: {0}")]
+    #[error("the login was refused with error {0}")]
     LoginRefused(i32),
     #[error("all session ids are taken")]
     TooManySessions,

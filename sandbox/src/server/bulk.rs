@@ -2,7 +2,7 @@
 
 use super::Error;
 use super::response::Response;
-use super::session::{Client, Finished, NOT_RUN};
+use super::session::{Client, Finished, NOT_RUN, StopOnDrop};
 use crate::engine::front::EngineSession;
 use crate::engine::sink::{Message, Sink, StatementEnd, Stop};
 use bytes::BytesMut;
@@ -42,9 +42,14 @@ pub(super) async fn load(
     let (response, packets, stop) = client.respond();
     let (parts, received) = mpsc::channel(QUEUE);
     let task = tokio::task::spawn_blocking(move || run(engine, received, response));
+    let mut guard = StopOnDrop::new(&stop, &client.interrupt);
     match feed(client, parts, header, body).await? {
-        Ended::Whole => client.attend(packets, &stop, task).await,
+        Ended::Whole => {
+            guard.disarm();
+            client.attend(packets, &stop, task).await
+        }
         ended => {
+            guard.stop();
             let (engine, ..) = task.await.map_err(|_| Error::Engine)?;
             match ended {
                 Ended::Attention => client.refuse_and_acknowledge().await?,

@@ -191,8 +191,10 @@ impl Sink for Response {
         Ok(())
     }
 
+    /// Goes to the client even after it stopped the request: it must know that its transaction is gone.
     fn environment(&mut self, change: Environment) -> Result<(), Stop> {
-        self.before_token()?;
+        let stopped = self.before_token();
+        self.put_pending(DoneStatus::MORE);
         let change = match change {
             Environment::Database(new, old) => EnvChange::Database(new, old),
             Environment::Language(new, old) => EnvChange::Language(new, old),
@@ -201,7 +203,7 @@ impl Sink for Response {
             Environment::Rollback(descriptor) => EnvChange::Rollback(descriptor),
         };
         change.encode(&mut self.tokens);
-        Ok(())
+        stopped
     }
 
     fn end(&mut self, end: StatementEnd) -> Result<(), Stop> {

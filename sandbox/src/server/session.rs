@@ -124,7 +124,7 @@ impl Client {
         stop: &StopFlag,
         task: JoinHandle<Finished>,
     ) -> Result<Box<dyn EngineSession>, Error> {
-        let mut guard = StopOnDrop { stop, interrupt: self.interrupt.as_ref(), armed: true };
+        let mut guard = StopOnDrop::new(stop, &self.interrupt);
         let mut attention = false;
         let mut watching = true;
         loop {
@@ -150,8 +150,7 @@ impl Client {
             }
         }
         let (engine, last, outcome) = task.await.map_err(|_| Error::Engine)?;
-        guard.armed = false;
-        drop(guard);
+        guard.disarm();
         write_packets(&mut self.writer, &last, self.encrypted).await?;
         outcome?;
         if attention {
@@ -181,21 +180,29 @@ impl Client {
 }
 
 /// Stops the engine when the client is gone or the server shuts down, wherever the session's task happens to wait.
-struct StopOnDrop<'a> {
-    stop: &'a StopFlag,
-    interrupt: &'a dyn Interrupt,
-    /// The engine still runs.
+pub(super) struct StopOnDrop {
+    stop: StopFlag,
+    interrupt: Arc<dyn Interrupt>,
     armed: bool,
 }
 
-impl StopOnDrop<'_> {
-    fn stop(&self) {
+impl StopOnDrop {
+    pub(super) fn new(stop: &StopFlag, interrupt: &Arc<dyn Interrupt>) -> Self {
+        Self { stop: stop.clone(), interrupt: Arc::clone(interrupt), armed: true }
+    }
+
+    pub(super) fn stop(&self) {
         self.stop.set();
         self.interrupt.interrupt();
     }
+
+    /// The engine is done, or somebody else watches over it.
+    pub(super) fn disarm(&mut self) {
+        self.armed = false;
+    }
 }
 
-impl Drop for StopOnDrop<'_> {
+impl Drop for StopOnDrop {
     fn drop(&mut self) {
         if self.armed {
             self.stop();

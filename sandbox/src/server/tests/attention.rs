@@ -1,10 +1,11 @@
 //! Attentions: a running request really stops, and one that ended is acknowledged.
 
 use super::client::{RawClient, batch};
+use super::fake::DESCRIPTOR;
 use super::serve;
 use tds::packet::{PacketKind, Status};
 use tds::prelogin::Protection;
-use tds::token::DoneStatus;
+use tds::token::{DoneStatus, EnvChange};
 
 async fn client() -> (super::Fixture, RawClient) {
     let fixture = serve(Protection::Clear).await;
@@ -33,6 +34,8 @@ async fn an_attention_stops_a_wait_with_two_messages() {
     cancel(&mut client).await;
     let cut_short = client.answer().await;
     assert!(cut_short.dones().last().unwrap().status.contains(DoneStatus::ERROR));
+    let changes: Vec<_> = cut_short.changes().collect();
+    assert_eq!(changes, [&EnvChange::Rollback(DESCRIPTOR)], "what the engine undid is told all the same");
     assert!(cut_short.numbers().is_empty(), "a cancelled statement reports no error of its own");
     assert!(client.answer().await.is_acknowledgement());
     assert_eq!(client.batch("one").await.rows().len(), 1);

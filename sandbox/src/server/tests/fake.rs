@@ -104,6 +104,8 @@ impl FakeSession {
                 while !sink.stopped() {
                     self.wake.recv().expect("the session holds the other end");
                 }
+                // As XACT_ABORT does it.
+                let _ = sink.environment(Environment::Rollback(DESCRIPTOR));
                 return Err(Stop);
             }
             other => panic!("{other} is no word of the fake engine"),

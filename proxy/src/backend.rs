@@ -4,14 +4,17 @@
 //! |---|---|
 //! | `target.rs` | a replica as the connector needs it |
 //! | `connect.rs` | TCP, PRELOGIN, TLS as the operator wrote it |
+//! | `dialogue.rs` | the further legs of Windows and Entra logins |
 //! | `login.rs` | the client's LOGIN7 made fit for this leg; redirects followed |
 //! | `response.rs` | the login response, made fit for the client |
 
 mod connect;
+mod dialogue;
 mod login;
 mod response;
 mod target;
 
-pub(crate) use connect::ask_version;
+pub(crate) use connect::{Advertised, OnBehalf, ask};
+pub(crate) use dialogue::Dialogue;
 pub(crate) use login::{Attempt, Backend, Outcome, Rejection};
 pub(crate) use target::Target;

@@ -37,11 +37,11 @@ pub(crate) async fn run(replica: ReplicaName, shared: Arc<Shared>, services: Vec
 
 async fn probe(replica: &ReplicaName, shared: &Shared, services: &[Arc<ServiceState>]) -> Result<(), String> {
     let target = shared.target(replica).map_err(|error| error::chain(&error))?;
-    let version = backend::ask_version(target, &shared.config.timeouts).await.map_err(|error| error::chain(&error))?;
+    let advertised = backend::ask(target, &shared.config.timeouts).await.map_err(|error| error::chain(&error))?;
     let topology = shared.topology.snapshot();
     for service in services {
         if topology.link(service.link()).is_some_and(|link| link.primary.as_ref() == Some(replica)) {
-            service.version.store(version);
+            service.advertised.store(advertised);
         }
     }
     Ok(())

@@ -28,6 +28,7 @@ use tokio::time::{Instant, timeout_at};
 use tracing::{debug, info, warn};
 
 use crate::admin::LoginView;
+use crate::backend::Dialogue;
 use crate::drain::Drain;
 use crate::metrics::{Outcome, RouteMeters};
 use crate::net::flow::Flow;
@@ -85,18 +86,19 @@ impl Session {
         let host = Host {
             service: &self.service.config,
             tls: self.service.tls.as_ref(),
-            version: self.service.version.load(),
+            advertised: self.service.advertised.load(),
             login_bytes_max: self.shared.config.limits.login_bytes_max,
             timeouts,
         };
         let greeted = timeout_at(deadline, host.greet(tcp, first)).await;
-        let Greeting { mut stream, early, login, strict, trace_id } =
+        let Greeting { mut stream, mut early, login, strict, on_behalf } =
             greeted.unwrap_or(Err(SessionError::ClientTooSlow(error::Phase::Login)))?;
         let logged_in = match permit.and_then(|permit| Ok((permit, self.place()?))) {
             // The permit is held while the replica is logged in to: that is what a storm must not do all at once.
             Ok((_permit, place)) => {
-                let attempt = login::Login { session: self, login: &login, strict, trace_id, place };
-                timeout_at(deadline, attempt.run()).await.unwrap_or(Err(SessionError::LoginTooSlow))
+                let attempt = login::Login { session: self, login: &login, strict, on_behalf, place };
+                let mut dialogue = Dialogue::new(&mut stream, &mut early, host.login_bytes_max);
+                timeout_at(deadline, attempt.run(&mut dialogue)).await.unwrap_or(Err(SessionError::LoginTooSlow))
             }
             Err(error) => Err(error),
         };

@@ -9,7 +9,7 @@ use link_control::topology::{LinkName, ReplicaName, TopologyReader};
 use tds::prelogin::Version;
 use tokio::sync::Semaphore;
 
-use crate::backend::Target;
+use crate::backend::{Advertised, Target};
 use crate::config::{Config, Service};
 use crate::health::Health;
 use crate::metrics::Meters;
@@ -17,8 +17,9 @@ use crate::net::tls::ServerTls;
 use crate::session::error::SessionError;
 use crate::sessions::Sessions;
 
-/// The version shown to clients until a replica told its own: SQL Server 2022.
-const VERSION_UNTIL_KNOWN: Version = Version { major: 16, minor: 0, build: 1000, sub_build: 0 };
+/// What clients are shown until a replica told of itself: SQL Server 2022.
+const UNTIL_KNOWN: Advertised =
+    Advertised { version: Version { major: 16, minor: 0, build: 1000, sub_build: 0 }, fed_auth_required: false };
 
 /// Everything a session needs that is not its own.
 pub(crate) struct Shared {
@@ -82,7 +83,7 @@ impl Shared {
 pub(crate) struct ServiceState {
     pub(crate) config: Service,
     pub(crate) tls: Option<ServerTls>,
-    pub(crate) version: VersionCell,
+    pub(crate) advertised: AdvertisedCell,
 }
 
 impl ServiceState {
@@ -92,7 +93,7 @@ impl ServiceState {
     /// When the key does not belong to the certificate.
     pub(crate) fn new(config: Service) -> Result<Self, rustls::Error> {
         let tls = config.certificate.as_ref().map(|certificate| ServerTls::new(certificate.chain(), certificate.key()));
-        Ok(Self { tls: tls.transpose()?, version: VersionCell::default(), config })
+        Ok(Self { tls: tls.transpose()?, advertised: AdvertisedCell::default(), config })
     }
 
     /// The link of sessions that name no database of a link.
@@ -101,30 +102,33 @@ impl ServiceState {
     }
 }
 
-/// The primary's version, shown to clients before their own login knows where it goes.
+/// What the primary says of itself, shown to clients before their own login knows where it goes.
 #[derive(Debug)]
-pub(crate) struct VersionCell(AtomicU64);
+pub(crate) struct AdvertisedCell(AtomicU64);
 
-impl Default for VersionCell {
+impl Default for AdvertisedCell {
     fn default() -> Self {
         let cell = Self(AtomicU64::new(0));
-        cell.store(VERSION_UNTIL_KNOWN);
+        cell.store(UNTIL_KNOWN);
         cell
     }
 }
 
-impl VersionCell {
-    /// The version to show.
-    pub(crate) fn load(&self) -> Version {
-        let [major, minor, b1, b0, s1, s0, ..] = self.0.load(Ordering::Relaxed).to_be_bytes();
-        Version { major, minor, build: u16::from_be_bytes([b1, b0]), sub_build: u16::from_be_bytes([s1, s0]) }
+impl AdvertisedCell {
+    /// What to show.
+    pub(crate) fn load(&self) -> Advertised {
+        let [major, minor, b1, b0, s1, s0, fed_auth, _] = self.0.load(Ordering::Relaxed).to_be_bytes();
+        let (build, sub_build) = (u16::from_be_bytes([b1, b0]), u16::from_be_bytes([s1, s0]));
+        Advertised { version: Version { major, minor, build, sub_build }, fed_auth_required: fed_auth != 0 }
     }
 
     /// Remembers what the primary said.
-    pub(crate) fn store(&self, version: Version) {
+    pub(crate) fn store(&self, advertised: Advertised) {
+        let version = advertised.version;
         let [b1, b0] = version.build.to_be_bytes();
         let [s1, s0] = version.sub_build.to_be_bytes();
-        let packed = u64::from_be_bytes([version.major, version.minor, b1, b0, s1, s0, 0, 0]);
+        let packed =
+            u64::from_be_bytes([version.major, version.minor, b1, b0, s1, s0, advertised.fed_auth_required.into(), 0]);
         self.0.store(packed, Ordering::Relaxed);
     }
 }

@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use tds::login7::{Feature, FeatureId, OptionFlags2, TdsVersion};
+use tds::packet::PacketKind;
 use tds::token::EnvChange;
 use tds::token::env_change::Route;
 use tests::fake_server::{FakeServer, OnLogin, OnRequest};
@@ -81,18 +82,50 @@ async fn redirects_in_a_circle_end_in_an_error() {
 }
 
 #[tokio::test]
-async fn logins_the_proxy_cannot_pass_on_are_refused_by_name() {
+async fn a_client_that_speaks_too_old_a_version_is_refused_by_name() {
     let server = FakeServer::obliging("onprem").await;
-    let mut windows = raw_client::login("SalesDB", false);
-    windows.option_flags2 = OptionFlags2::INTEGRATED_SECURITY;
-    let error = through(&server, &windows).await.error().unwrap();
-    assert_eq!(error.number, 18452);
-    assert!(error.text.contains("Windows authentication") && error.text.contains("session "), "{}", error.text);
-
     let mut old = raw_client::login("SalesDB", false);
     old.tds_version = TdsVersion::from_number(0x7100_0001);
     let error = through(&server, &old).await.error().unwrap();
-    assert!(error.text.contains("7.2"), "{}", error.text);
+    assert!(error.text.contains("7.2") && error.text.contains("session "), "{}", error.text);
+}
+
+#[tokio::test]
+async fn an_entra_token_is_never_passed_on_in_clear_text() {
+    let server = FakeServer::obliging("onprem").await;
+    let mut federated = raw_client::login("SalesDB", false);
+    federated.features =
+        Some(vec![Feature { id: FeatureId::FederatedAuthentication, data: Bytes::from_static(b"\x02\x02\0\0\0a\0") }]);
+    let error = through(&server, &federated).await.error().unwrap();
+    assert_eq!(error.number, 18452);
+    assert!(error.text.contains("Encrypt="), "{}", error.text);
+    assert_eq!(server.logins.load(std::sync::atomic::Ordering::Relaxed), 0);
+}
+
+/// Logs in with Windows authentication through a proxy in front of `server`, answering every question with its number.
+async fn negotiated(server: &FakeServer) -> Option<Received> {
+    let proxy = Setup::primary("onprem", server.address).run().await;
+    let mut login = raw_client::login("SalesDB", false);
+    login.option_flags2 = OptionFlags2::INTEGRATED_SECURITY;
+    let (mut client, mut answer) = RawClient::log_in(proxy.address, &login).await;
+    while let Some((0xED, [_, _, blob @ .., last])) = answer.body.split_first() {
+        assert_eq!(blob.len(), 4999);
+        client.send(PacketKind::Sspi, &[*last; 6000]).await;
+        answer = client.receive().await?;
+    }
+    Some(answer)
+}
+
+#[tokio::test]
+async fn the_legs_of_a_windows_login_are_passed_both_ways() {
+    let server = FakeServer::start("onprem", OnLogin::Negotiate(3), OnRequest::Swallow).await;
+    assert!(negotiated(&server).await.unwrap().error().is_none());
+}
+
+#[tokio::test]
+async fn a_windows_login_without_end_is_cut() {
+    let server = FakeServer::start("onprem", OnLogin::Negotiate(100), OnRequest::Swallow).await;
+    assert!(negotiated(&server).await.is_none_or(|answer| answer.error().is_some()));
 }
 
 #[tokio::test]

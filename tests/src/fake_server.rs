@@ -19,6 +19,8 @@ use tokio::task::JoinSet;
 pub enum OnLogin {
     /// Lets the client in, with these tokens in front of LOGINACK.
     Accept(Vec<EnvChange>),
+    /// Asks so many times with an SSPI token, and lets the client in after its answers.
+    Negotiate(usize),
     /// Refuses with this error number.
     Refuse(i32),
     /// Sends these bytes instead of an answer and closes.
@@ -172,6 +174,10 @@ impl Connection {
         let _ = self.script.seen.send(Seen::Login(Box::new(login)));
         match self.script.on_login.clone() {
             OnLogin::Accept(changes) => self.let_in(&changes).await?,
+            OnLogin::Negotiate(legs) => {
+                self.negotiate(legs).await?;
+                self.let_in(&[]).await?;
+            }
             OnLogin::Refuse(number) => {
                 return self.tcp.write_all(&message(&refusal(number, self.script.name))).await.ok();
             }
@@ -182,6 +188,18 @@ impl Connection {
             }
         }
         self.requests().await
+    }
+
+    /// SSPI legs: each question is numbered, and the client must answer with that number.
+    async fn negotiate(&mut self, legs: usize) -> Option<()> {
+        for leg in 0..legs {
+            let number = u8::try_from(leg).unwrap();
+            let mut tokens = BytesMut::new();
+            tds::write::sspi(&mut tokens, &[number; 5000]);
+            self.tcp.write_all(&message(&tokens)).await.ok()?;
+            assert_eq!(self.message(PacketKind::Sspi).await?, [number; 6000][..]);
+        }
+        Some(())
     }
 
     async fn let_in(&mut self, changes: &[EnvChange]) -> Option<()> {

@@ -25,8 +25,26 @@ const OUR_VERSION: Version = Version { major: 16, minor: 0, build: 0, sub_build:
 /// A replica that awaits LOGIN7.
 pub(crate) struct Connection {
     pub(crate) leg: Leg,
-    /// The replica's version, from its PRELOGIN.
+    /// What the replica said of itself in PRELOGIN.
+    pub(crate) advertised: Advertised,
+}
+
+/// What a server says of itself before a login, and drivers change their ways by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Advertised {
+    /// Its version.
     pub(crate) version: Version,
+    /// It wants the echo of FEDAUTHREQUIRED in federated logins.
+    pub(crate) fed_auth_required: bool,
+}
+
+/// What a connection says for the client it is made for.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct OnBehalf {
+    /// The client's ids, so that a session can be found in the replica's traces too.
+    pub(crate) trace_id: Option<TraceId>,
+    /// The client can log in with a federated token.
+    pub(crate) fed_auth: Option<bool>,
 }
 
 /// How LOGIN7 travels.
@@ -45,11 +63,11 @@ pub(crate) enum Leg {
 pub(crate) async fn connect(
     target: &Target,
     place: &Place,
-    trace_id: Option<TraceId>,
+    on_behalf: OnBehalf,
     timeouts: &Timeouts,
 ) -> Result<Connection, SessionError> {
     let tcp = reach(target, place, timeouts).await?;
-    let dialog = Dialog { target, place, trace_id };
+    let dialog = Dialog { target, place, on_behalf };
     let greeted = match target.encryption {
         Encryption::Strict => timeout(timeouts.tls_handshake, dialog.strict(tcp)).await,
         _ => timeout(timeouts.tls_handshake, dialog.in_packets(tcp)).await,
@@ -57,13 +75,14 @@ pub(crate) async fn connect(
     greeted.unwrap_or_else(|_| Err(too_slow(&target.name, Phase::Tls)))
 }
 
-/// Asks `target` for its version and hangs up: a login is not tried.
+/// Asks `target` what it is and hangs up: a login is not tried.
 ///
 /// # Errors
 /// As [`connect`], but for what comes after PRELOGIN.
-pub(crate) async fn ask_version(target: &Target, timeouts: &Timeouts) -> Result<Version, SessionError> {
-    let connection = connect(target, &target.place, None, timeouts).await?;
-    Ok(connection.version)
+pub(crate) async fn ask(target: &Target, timeouts: &Timeouts) -> Result<Advertised, SessionError> {
+    let on_behalf = OnBehalf { fed_auth: Some(true), ..OnBehalf::default() };
+    let connection = connect(target, &target.place, on_behalf, timeouts).await?;
+    Ok(connection.advertised)
 }
 
 async fn reach(target: &Target, place: &Place, timeouts: &Timeouts) -> Result<TcpStream, SessionError> {
@@ -78,7 +97,7 @@ async fn reach(target: &Target, place: &Place, timeouts: &Timeouts) -> Result<Tc
 struct Dialog<'a> {
     target: &'a Target,
     place: &'a Place,
-    trace_id: Option<TraceId>,
+    on_behalf: OnBehalf,
 }
 
 impl Dialog<'_> {
@@ -86,7 +105,7 @@ impl Dialog<'_> {
         let tls = self.target.tls.connect_strict(tcp, self.certificate_name()?).await;
         let mut stream = Stream::Tls(Box::new(tls.map_err(|source| self.tls_failed(source))?));
         let answer = self.prelogin(&mut stream, prelogin::Encryption::NotSupported).await?;
-        Ok(Connection { leg: Leg::Settled(stream), version: answer.version })
+        Ok(Connection { leg: Leg::Settled(stream), advertised: advertised(&answer) })
     }
 
     async fn in_packets(&self, tcp: TcpStream) -> Result<Connection, SessionError> {
@@ -103,14 +122,14 @@ impl Dialog<'_> {
         let protection = prelogin::settle(wish, reply)
             .map_err(|source| SessionError::BackendEncryption { replica: self.target.name.clone(), source })?;
         let Stream::Plain(tcp) = stream else {
-            return Ok(Connection { leg: Leg::Settled(stream), version: answer.version });
+            return Ok(Connection { leg: Leg::Settled(stream), advertised: advertised(&answer) });
         };
         let leg = match protection {
             Protection::Clear => Leg::Settled(Stream::Plain(tcp)),
             Protection::LoginOnly => Leg::LoginOnly(Box::new(self.wrapped(tcp).await?)),
             Protection::Full => Leg::Settled(Stream::Tls(Box::new(self.wrapped(tcp).await?))),
         };
-        Ok(Connection { leg, version: answer.version })
+        Ok(Connection { leg, advertised: advertised(&answer) })
     }
 
     async fn wrapped(&self, tcp: TcpStream) -> Result<TlsStream<Wire>, SessionError> {
@@ -123,8 +142,8 @@ impl Dialog<'_> {
             version: OUR_VERSION,
             encryption: Some(encryption),
             mars: Some(false),
-            // The client's ids go along, so that a session can be found in the replica's traces too.
-            trace_id: self.trace_id,
+            trace_id: self.on_behalf.trace_id,
+            fed_auth_required: self.on_behalf.fed_auth,
             ..Prelogin::default()
         };
         messages::write_message(stream, PacketKind::Prelogin, PACKET_BYTES_LOGIN, &ours.encode())
@@ -156,6 +175,10 @@ impl Dialog<'_> {
     fn failed(&self, phase: Phase, error: ReadError) -> SessionError {
         read_failed(&self.target.name, phase, error)
     }
+}
+
+fn advertised(answer: &Prelogin) -> Advertised {
+    Advertised { version: answer.version, fed_auth_required: answer.fed_auth_required.unwrap_or_default() }
 }
 
 /// Says which replica's fault a failed read is.

@@ -4,16 +4,16 @@ use std::io;
 
 use bytes::BytesMut;
 use tds::login_response::LOGIN_RESPONSE_BYTES_MAX;
-use tds::login7::{FeatureId, Login7, TdsVersion};
+use tds::login7::{Feature, FeatureId, Login7, TdsVersion};
 use tds::packet::{self, Framing, PACKET_BYTES_LOGIN, PACKET_BYTES_MAX, PacketKind};
-use tds::prelogin::{TraceId, Version};
 use tds::token::Agreed;
 use tokio::io::AsyncWriteExt;
 use tokio::time::timeout;
 use tokio_rustls::TlsStream;
 
-use super::connect::{self, Connection, Leg};
-use super::response::{self, ForClient, Verdict};
+use super::connect::{self, Advertised, Connection, Leg, OnBehalf};
+use super::dialogue::Dialogue;
+use super::response::{self, ForClient, LoginResponse, Verdict};
 use super::target::{Place, Target};
 use crate::config::{Encryption, Timeouts};
 use crate::net::messages::{self, ReadError};
@@ -25,7 +25,8 @@ const HOPS_MAX: usize = 10;
 
 /// Features that may reach the client, because they change nothing but the tokens between it and this one backend.
 /// The others would let a client go around the proxy, cache a replica's address, or reconnect to a session that is gone.
-const FEATURES_PASSED: [FeatureId; 6] = [
+const FEATURES_PASSED: [FeatureId; 7] = [
+    FeatureId::FederatedAuthentication,
     FeatureId::ColumnEncryption,
     FeatureId::DataClassification,
     FeatureId::Utf8Support,
@@ -40,7 +41,7 @@ pub(crate) struct Attempt<'a> {
     pub(crate) login: &'a Login7,
     /// The client speaks TDS 8.0.
     pub(crate) client_strict: bool,
-    pub(crate) trace_id: Option<TraceId>,
+    pub(crate) on_behalf: OnBehalf,
     /// The largest packet to ask the replica for.
     pub(crate) packet_bytes_max: usize,
     pub(crate) timeouts: &'a Timeouts,
@@ -79,49 +80,69 @@ pub(crate) struct Rejection {
 }
 
 impl Attempt<'_> {
-    /// Connects and logs in, following redirects.
+    /// Connects and logs in, following redirects. What the replica asks of the client meanwhile goes through `dialogue`.
     ///
     /// # Errors
     /// The replica cannot be reached or does not speak TDS. A refused login is no error but an [`Outcome`].
-    pub(crate) async fn run(&self) -> Result<(Outcome, Version), SessionError> {
+    pub(crate) async fn run(&self, dialogue: &mut Dialogue<'_>) -> Result<(Outcome, Advertised), SessionError> {
         let mut place = self.target.place.clone();
         for _ in 0..=HOPS_MAX {
-            let connection = connect::connect(self.target, &place, self.trace_id, self.timeouts).await?;
-            let version = connection.version;
-            let exchange = timeout(self.timeouts.backend_login, self.log_in(connection, &place)).await;
-            let exchange = exchange.unwrap_or_else(|_| Err(connect::too_slow(&self.target.name, Phase::Login)));
-            match exchange? {
-                Step::Done(outcome) => return Ok((outcome, version)),
+            let connection = connect::connect(self.target, &place, self.on_behalf, self.timeouts).await?;
+            let advertised = connection.advertised;
+            match self.log_in(connection, &place, dialogue).await? {
+                Step::Done(outcome) => return Ok((outcome, advertised)),
+                Step::SentOn(_) if dialogue.is_bound() => {
+                    return Err(SessionError::BoundLogin(self.target.name.clone()));
+                }
                 Step::SentOn(next) => place = next,
             }
         }
         Err(SessionError::TooManyHops { replica: self.target.name.clone(), hops: HOPS_MAX })
     }
 
-    async fn log_in(&self, connection: Connection, place: &Place) -> Result<Step, SessionError> {
-        let login = self.fit(place).encode().map_err(|error| self.io(io::Error::other(error)))?;
+    async fn log_in(
+        &self,
+        connection: Connection,
+        place: &Place,
+        dialogue: &mut Dialogue<'_>,
+    ) -> Result<Step, SessionError> {
+        let login =
+            self.fit(place, connection.advertised).encode().map_err(|error| self.io(io::Error::other(error)))?;
         let mut stream = send_login(connection.leg, &login).await.map_err(|error| self.io(error))?;
         let mut early = BytesMut::new();
-        let response = messages::read_message(&mut stream, &mut early, PACKET_BYTES_MAX, LOGIN_RESPONSE_BYTES_MAX)
-            .await
-            .map_err(|error| connect::read_failed(&self.target.name, Phase::Login, error))?;
+        loop {
+            let response = timeout(self.timeouts.backend_login, self.response(&mut stream, &mut early)).await;
+            let (read, spid) = response.unwrap_or_else(|_| Err(connect::too_slow(&self.target.name, Phase::Login)))?;
+            let answer = read.answer;
+            return Ok(match read.verdict {
+                Verdict::Asks(asked) => {
+                    let (kind, said) = dialogue.ask(asked, &answer).await?;
+                    let sent = messages::write_message(&mut stream, kind, PACKET_BYTES_LOGIN, &said).await;
+                    sent.map_err(|error| self.io(error))?;
+                    continue;
+                }
+                Verdict::SentOn { host, port } => Step::SentOn(Place::redirected(&host, port)),
+                Verdict::Rejected { number } => Step::Done(Outcome::Rejected(Rejection { number, answer })),
+                Verdict::Accepted { packet_bytes, agreed } => {
+                    let packet_bytes = packet_bytes.unwrap_or(PACKET_BYTES_LOGIN);
+                    let backend = Backend { stream, early, packet_bytes, agreed, spid };
+                    Step::Done(Outcome::Accepted { backend: Box::new(backend), answer })
+                }
+            });
+        }
+    }
+
+    async fn response(&self, stream: &mut Stream, early: &mut BytesMut) -> Result<(LoginResponse, u16), SessionError> {
+        let failed = |error| connect::read_failed(&self.target.name, Phase::Login, error);
+        let message = messages::read_message(stream, early, PACKET_BYTES_MAX, LOGIN_RESPONSE_BYTES_MAX).await;
+        let message = message.map_err(failed)?;
         let client = ForClient { tds_version: self.client_version(), asked: self.login };
-        let read = response::read(&response.body, &client)
-            .map_err(|error| connect::read_failed(&self.target.name, Phase::Login, ReadError::Decode(error)))?;
-        Ok(match read.verdict {
-            Verdict::SentOn { host, port } => Step::SentOn(Place::redirected(&host, port)),
-            Verdict::Rejected { number } => Step::Done(Outcome::Rejected(Rejection { number, answer: read.answer })),
-            Verdict::Accepted { packet_bytes, agreed } => {
-                let spid = response.first.spid;
-                let packet_bytes = packet_bytes.unwrap_or(PACKET_BYTES_LOGIN);
-                let backend = Backend { stream, early, packet_bytes, agreed, spid };
-                Step::Done(Outcome::Accepted { backend: Box::new(backend), answer: read.answer })
-            }
-        })
+        let read = response::read(&message.body, &client).map_err(|error| failed(ReadError::Decode(error)))?;
+        Ok((read, message.first.spid))
     }
 
     /// The client's login as this replica gets it: everything the client said, but for what belongs to its own leg.
-    fn fit(&self, place: &Place) -> Login7 {
+    fn fit(&self, place: &Place, advertised: Advertised) -> Login7 {
         let mut login = self.login.clone();
         login.server_name.clone_from(&place.host);
         login.packet_bytes = self.packet_bytes_asked();
@@ -130,6 +151,7 @@ impl Attempt<'_> {
         }
         if let Some(features) = &mut login.features {
             features.retain(|feature| FEATURES_PASSED.contains(&feature.id));
+            features.iter_mut().for_each(|feature| echo(feature, advertised.fed_auth_required));
         }
         if login.features.as_ref().is_some_and(Vec::is_empty) {
             login.features = None;
@@ -159,6 +181,18 @@ impl Attempt<'_> {
     fn io(&self, error: io::Error) -> SessionError {
         connect::read_failed(&self.target.name, Phase::Login, ReadError::Io(error))
     }
+}
+
+/// The echo bit of a federated login repeats what the server said on its own leg, or the server refuses the login.
+fn echo(feature: &mut Feature, required: bool) {
+    if feature.id != FeatureId::FederatedAuthentication {
+        return;
+    }
+    let mut data = BytesMut::from(&feature.data[..]);
+    if let Some(options) = data.first_mut() {
+        *options = (*options & !1) | u8::from(required);
+    }
+    feature.data = data.freeze();
 }
 
 enum Step {

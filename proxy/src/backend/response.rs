@@ -25,6 +25,8 @@ pub(crate) enum Verdict {
         /// SQL Server's error number.
         number: i32,
     },
+    /// The login goes on: `answer` is a question to the client.
+    Asks(Asked),
     /// The login is to be repeated elsewhere.
     SentOn {
         /// The host, which may name an instance.
@@ -32,6 +34,15 @@ pub(crate) enum Verdict {
         /// Its port.
         port: u16,
     },
+}
+
+/// What a replica wants of the client before it decides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Asked {
+    /// The next leg of an SSPI exchange.
+    Sspi,
+    /// A token, from the authority that FEDAUTHINFO names.
+    FederatedToken,
 }
 
 /// What the answer to a client depends on.
@@ -72,11 +83,13 @@ pub(crate) fn read(response: &[u8], client: &ForClient<'_>) -> Result<LoginRespo
                 notes.done = true;
                 answer.put_slice(token.raw);
             }
-            // Session recovery is never asked for, and integrated logins are refused before a replica hears of them.
-            LoginTokenKind::SessionState | LoginTokenKind::Sspi | LoginTokenKind::FedAuthInfo => {}
+            LoginTokenKind::Sspi => notes.question(token, Asked::Sspi, &mut answer),
+            LoginTokenKind::FedAuthInfo => notes.question(token, Asked::FederatedToken, &mut answer),
+            // Session recovery is never asked for.
+            LoginTokenKind::SessionState => {}
         }
     }
-    if !notes.done {
+    if !notes.done && notes.asked.is_none() {
         return Err(DecodeError::Misplaced("the login response does not end with DONE"));
     }
     Ok(LoginResponse { verdict: notes.verdict(), answer })
@@ -89,6 +102,7 @@ struct Notes {
     sent_on: Option<(String, u16)>,
     acknowledged: bool,
     error: Option<i32>,
+    asked: Option<Asked>,
     done: bool,
 }
 
@@ -105,6 +119,11 @@ impl Notes {
         }
         answer.put_slice(token.raw);
         Ok(())
+    }
+
+    fn question(&mut self, token: LoginToken<'_>, asked: Asked, answer: &mut BytesMut) {
+        self.asked = Some(asked);
+        answer.put_slice(token.raw);
     }
 
     fn acknowledge(
@@ -143,10 +162,11 @@ impl Notes {
     }
 
     fn verdict(self) -> Verdict {
-        match (self.sent_on, self.acknowledged) {
-            (Some((host, port)), true) => Verdict::SentOn { host, port },
-            (None, true) => Verdict::Accepted { packet_bytes: self.packet_bytes, agreed: self.agreed },
-            (_, false) => Verdict::Rejected { number: self.error.unwrap_or_default() },
+        match (self.sent_on, self.acknowledged, self.asked, self.error) {
+            (Some((host, port)), true, ..) => Verdict::SentOn { host, port },
+            (None, true, ..) => Verdict::Accepted { packet_bytes: self.packet_bytes, agreed: self.agreed },
+            (_, false, Some(asked), None) => Verdict::Asks(asked),
+            (_, false, _, error) => Verdict::Rejected { number: error.unwrap_or_default() },
         }
     }
 }

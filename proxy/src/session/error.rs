@@ -69,8 +69,10 @@ pub(crate) enum SessionError {
     StrictWithoutCertificate,
     #[error("the client speaks a TDS version before 7.2 (0x{0:08x})")]
     TdsVersion(u32),
-    #[error("the client asked for {0}, which this service cannot pass on; only SQL logins are")]
-    Authentication(&'static str),
+    #[error("a Microsoft Entra token would cross {0} in clear text")]
+    TokenInClear(&'static str),
+    #[error("replica {0} sends the login on to another server, which cannot be followed with Windows authentication")]
+    BoundLogin(ReplicaName),
     #[error("the limit of {limit} {what} is reached")]
     Limit { what: &'static str, limit: usize },
     #[error("the login took longer than its limit")]
@@ -159,7 +161,7 @@ impl SessionError {
             | Self::StrictOnly
             | Self::StrictWithoutCertificate
             | Self::TdsVersion(_)
-            | Self::Authentication(_)
+            | Self::TokenInClear(_)
             | Self::Stalled("client") => Fault::Client,
             Self::Limit { .. } | Self::LoginTooSlow | Self::Draining => Fault::Proxy,
             _ => Fault::Backend,
@@ -188,7 +190,12 @@ impl SessionError {
             Self::ClientEncryption(_) | Self::StrictOnly | Self::StrictWithoutCertificate | Self::Stalled(_) => None,
             Self::Client(..) => None,
             Self::TdsVersion(_) => answer(INVALID_LOGIN, CLASS_FATAL, "use a driver that speaks TDS 7.2 or later"),
-            Self::Authentication(_) => answer(UNTRUSTED, CLASS_LOGIN, "use a SQL login"),
+            Self::TokenInClear(_) => {
+                answer(UNTRUSTED, CLASS_LOGIN, "encrypt it as a whole (Encrypt=Mandatory or Strict)")
+            }
+            Self::BoundLogin(_) => {
+                answer(UNTRUSTED, CLASS_LOGIN, "use a SQL login, or name that server as the replica")
+            }
             Self::Limit { .. } => answer(LIMIT_REACHED, CLASS_RESOURCE, "retry later, or raise the limit"),
             Self::BackendLeft { .. }
             | Self::BackendIo { phase: Phase::Request, .. }

@@ -4,10 +4,11 @@ use bytes::{Buf, BytesMut};
 use tds::DecodeError;
 use tds::login7::Login7;
 use tds::packet::{HEADER_BYTES, PACKET_BYTES_LOGIN, PacketKind};
-use tds::prelogin::{self, PRELOGIN_BYTES_MAX, Prelogin, Protection, TraceId, Version};
+use tds::prelogin::{self, PRELOGIN_BYTES_MAX, Prelogin, Protection};
 use tokio::net::TcpStream;
 
 use super::error::{Phase, SessionError};
+use crate::backend::{Advertised, OnBehalf};
 use crate::config::{Encryption, Service};
 use crate::net::Stream;
 use crate::net::messages::{self, ReadError};
@@ -22,15 +23,15 @@ pub(crate) struct Greeting {
     pub(crate) login: Login7,
     /// It speaks TDS 8.0.
     pub(crate) strict: bool,
-    pub(crate) trace_id: Option<TraceId>,
+    pub(crate) on_behalf: OnBehalf,
 }
 
 /// What the greeting needs to know of the service.
 pub(crate) struct Host<'a> {
     pub(crate) service: &'a Service,
     pub(crate) tls: Option<&'a ServerTls>,
-    /// The version to show; drivers change their ways by it, so it should be the replicas' own.
-    pub(crate) version: Version,
+    /// What to show; drivers change their ways by it, so it should be the replicas' own.
+    pub(crate) advertised: Advertised,
     pub(crate) login_bytes_max: usize,
     pub(crate) timeouts: &'a crate::config::Timeouts,
 }
@@ -62,7 +63,7 @@ impl Host<'_> {
         // Inside TLS the option decides nothing; SqlClient and JDBC expect the value they sent themselves.
         self.answer(&mut stream, &asked, prelogin::Encryption::NotSupported).await?;
         let login = self.read_login(&mut stream, &mut early).await?;
-        Ok(Greeting { stream, early, login, strict: true, trace_id: asked.trace_id })
+        Ok(Greeting { stream, early, login, strict: true, on_behalf: on_behalf(&asked) })
     }
 
     async fn greet_in_packets(&self, tcp: TcpStream) -> Result<Greeting, SessionError> {
@@ -85,7 +86,7 @@ impl Host<'_> {
             (Protection::LoginOnly, Some(tls)) => self.login_then_clear(tcp, tls).await?,
             (Protection::Full, Some(tls)) => self.login_in_tls(tcp, tls).await?,
         };
-        Ok(Greeting { stream, early, login, strict: false, trace_id: asked.trace_id })
+        Ok(Greeting { stream, early, login, strict: false, on_behalf: on_behalf(&asked) })
     }
 
     async fn answer(
@@ -94,8 +95,9 @@ impl Host<'_> {
         asked: &Prelogin,
         encryption: prelogin::Encryption,
     ) -> Result<(), SessionError> {
-        let answer = asked.answer(self.version, encryption).encode();
-        messages::write_message(stream, PacketKind::TabularResult, PACKET_BYTES_LOGIN, &answer)
+        let mut answer = asked.answer(self.advertised.version, encryption);
+        answer.fed_auth_required = asked.fed_auth_required.map(|able| able && self.advertised.fed_auth_required);
+        messages::write_message(stream, PacketKind::TabularResult, PACKET_BYTES_LOGIN, &answer.encode())
             .await
             .map_err(|error| SessionError::ClientIo(Phase::Prelogin, error))
     }
@@ -158,6 +160,10 @@ impl Host<'_> {
         }
         Login7::decode(&message.body).map_err(|error| SessionError::Client(Phase::Login, error))
     }
+}
+
+fn on_behalf(asked: &Prelogin) -> OnBehalf {
+    OnBehalf { trace_id: asked.trace_id, fed_auth: asked.fed_auth_required }
 }
 
 /// Waits for a client's first byte and leaves it unread.

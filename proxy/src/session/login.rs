@@ -2,14 +2,14 @@
 
 use bytes::BytesMut;
 use link_control::topology::{LinkView, ReplicaName};
-use tds::login7::{FeatureId, Login7, OptionFlags2, OptionFlags3};
-use tds::prelogin::TraceId;
+use tds::login7::{FeatureId, Login7, OptionFlags3};
 use tokio::sync::OwnedSemaphorePermit;
 use tracing::{info, warn};
 
 use super::Session;
 use super::error::{self, SessionError};
-use crate::backend::{Attempt, Backend, Outcome, Rejection};
+use crate::backend::{Attempt, Backend, Dialogue, OnBehalf, Outcome, Rejection};
+use crate::config::Encryption;
 use crate::route::{self, NoRoute, Question, Role, Route};
 
 /// Refusals that say "this replica does not serve readers now": SQL Server's errors for databases that are not
@@ -22,7 +22,7 @@ pub(super) struct Login<'a> {
     pub(super) login: &'a Login7,
     /// The client speaks TDS 8.0.
     pub(super) strict: bool,
-    pub(super) trace_id: Option<TraceId>,
+    pub(super) on_behalf: OnBehalf,
     pub(super) place: OwnedSemaphorePermit,
 }
 
@@ -48,8 +48,8 @@ pub(super) enum Answer {
 
 impl Login<'_> {
     /// Finds a replica and logs in there. A secondary that does not serve is passed over if the service allows it.
-    pub(super) async fn run(self) -> Result<Answer, SessionError> {
-        self.check()?;
+    pub(super) async fn run(self, dialogue: &mut Dialogue<'_>) -> Result<Answer, SessionError> {
+        self.check(dialogue)?;
         // One picture for the whole login: a failover between two looks would mix two epochs.
         let topology = self.session.shared.topology.snapshot();
         let service = &self.session.service.config;
@@ -64,16 +64,16 @@ impl Login<'_> {
                 Ok(route) => route,
                 Err(no_route) => return Err(last_error.unwrap_or_else(|| nowhere(link, no_route))),
             };
-            match self.try_on(&route).await {
+            match self.try_on(&route, dialogue).await {
                 Ok(Outcome::Accepted { backend, answer }) => {
                     self.log(&route, &backend, link);
                     return Ok(Answer::LoggedIn(Box::new(LoggedIn { backend, route, place: self.place, answer })));
                 }
-                Ok(Outcome::Rejected(rejection)) if self.passes_over(&route, &rejection) => {
+                Ok(Outcome::Rejected(rejection)) if self.passes_over(&route, &rejection, dialogue) => {
                     warn!(replica = %route.replica, number = rejection.number, "the secondary does not serve");
                 }
                 Ok(Outcome::Rejected(Rejection { number, answer })) => return Ok(Answer::Refused { answer, number }),
-                Err(error) if route.role == Role::Secondary && error.may_try_elsewhere() => {
+                Err(error) if route.role == Role::Secondary && error.may_try_elsewhere() && !dialogue.has_spoken() => {
                     warn!(replica = %route.replica, error = %error::chain(&error), "the secondary cannot be used");
                     last_error = Some(error);
                 }
@@ -84,17 +84,19 @@ impl Login<'_> {
     }
 
     /// Refuses what could not work, before a replica is bothered with it.
-    fn check(&self) -> Result<(), SessionError> {
+    fn check(&self, dialogue: &Dialogue<'_>) -> Result<(), SessionError> {
         if !self.login.tds_version.is_7_2_or_later() {
             return Err(SessionError::TdsVersion(self.login.tds_version.number()));
         }
-        if self.login.option_flags2.contains(OptionFlags2::INTEGRATED_SECURITY) {
-            return Err(SessionError::Authentication("Windows authentication"));
-        }
-        if self.login.feature(FeatureId::FederatedAuthentication).is_some() {
-            return Err(SessionError::Authentication("Microsoft Entra authentication"));
+        if self.is_federated() && !dialogue.is_protected() {
+            return Err(SessionError::TokenInClear("the client's connection"));
         }
         Ok(())
+    }
+
+    /// Whether the client proves itself with a Microsoft Entra token, which anybody who sees it could use.
+    fn is_federated(&self) -> bool {
+        self.login.feature(FeatureId::FederatedAuthentication).is_some()
     }
 
     fn question<'q>(&self, unusable: &'q [ReplicaName]) -> Question<'q> {
@@ -107,26 +109,29 @@ impl Login<'_> {
         }
     }
 
-    async fn try_on(&self, route: &Route) -> Result<Outcome, SessionError> {
+    async fn try_on(&self, route: &Route, dialogue: &mut Dialogue<'_>) -> Result<Outcome, SessionError> {
         let shared = &self.session.shared;
         let target = shared.target(&route.replica)?;
+        if self.is_federated() && target.encryption < Encryption::Full {
+            return Err(SessionError::TokenInClear("the connection to its replica"));
+        }
         let attempt = Attempt {
             target,
             login: self.login,
             client_strict: self.strict,
-            trace_id: self.trace_id,
+            on_behalf: self.on_behalf,
             packet_bytes_max: self.session.service.config.packet_bytes_max,
             timeouts: &shared.config.timeouts,
         };
-        let (outcome, version) = Box::pin(attempt.run()).await?;
+        let (outcome, advertised) = Box::pin(attempt.run(dialogue)).await?;
         if route.role == Role::Primary {
-            self.session.service.version.store(version);
+            self.session.service.advertised.store(advertised);
         }
         Ok(outcome)
     }
 
-    fn passes_over(&self, route: &Route, rejection: &Rejection) -> bool {
-        route.role == Role::Secondary && NOT_SERVING.contains(&rejection.number)
+    fn passes_over(&self, route: &Route, rejection: &Rejection, dialogue: &Dialogue<'_>) -> bool {
+        route.role == Role::Secondary && !dialogue.has_spoken() && NOT_SERVING.contains(&rejection.number)
     }
 
     fn log(&self, route: &Route, backend: &Backend, link: &LinkView) {

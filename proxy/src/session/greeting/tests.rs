@@ -7,7 +7,7 @@ use rustls::RootCertStore;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{PrivateKeyDer, ServerName};
 use tds::login7::Password;
-use tds::prelogin::Encryption as Offer;
+use tds::prelogin::{Encryption as Offer, Version};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpListener;
 use tokio_rustls::TlsStream;
@@ -89,9 +89,9 @@ where
     let (far, _) = listener.accept().await.unwrap();
     let client = tokio::spawn(acts(near, client));
     let (service, timeouts) = (service(encryption), timeouts());
+    let advertised = Advertised { version: Version::default(), fed_auth_required: false };
     let tls = certificate.then_some(&server);
-    let host =
-        Host { service: &service, tls, version: Version::default(), login_bytes_max: 128 * 1024, timeouts: &timeouts };
+    let host = Host { service: &service, tls, advertised, login_bytes_max: 128 * 1024, timeouts: &timeouts };
     let first = first_byte(&far, &timeouts).await?;
     let greeting = host.greet(far, first).await;
     client.abort();

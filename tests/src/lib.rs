@@ -3,5 +3,6 @@
 #![allow(clippy::unwrap_used, clippy::missing_panics_doc, reason = "a test that cannot go on shall panic")]
 
 pub mod fake_server;
+pub mod program;
 pub mod raw_client;
 pub mod running_proxy;

@@ -37,3 +37,46 @@ pub(crate) async fn connect(address: &str, keepalive: Duration) -> io::Result<Tc
     prepare(&tcp, keepalive)?;
     Ok(tcp)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::net::TcpListener;
+
+    /// Both legs of a session: the one we accept and the one we open, as the listener and the backend prepare them.
+    async fn legs(keepalive: Duration) -> [TcpStream; 2] {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        let opened = connect(&address, keepalive).await.unwrap();
+        let (accepted, _) = listener.accept().await.unwrap();
+        prepare(&accepted, keepalive).unwrap();
+        [accepted, opened]
+    }
+
+    #[tokio::test]
+    async fn the_kernel_is_told_to_look_after_peers_that_vanished() {
+        for tcp in &legs(Duration::from_secs(7)).await {
+            let socket = SockRef::from(tcp);
+            assert!(socket.keepalive().unwrap());
+            assert_eq!(socket.tcp_keepalive_time().unwrap(), Duration::from_secs(7));
+            assert_eq!(socket.tcp_keepalive_interval().unwrap(), Duration::from_secs(7));
+            assert_eq!(socket.tcp_keepalive_retries().unwrap(), KEEPALIVE_PROBES);
+            #[cfg(target_os = "linux")]
+            assert_eq!(socket.tcp_user_timeout().unwrap(), Some(Duration::from_secs(35)));
+        }
+    }
+
+    #[tokio::test]
+    async fn no_keep_alive_time_means_no_probes() {
+        for tcp in &legs(Duration::ZERO).await {
+            assert!(!SockRef::from(tcp).keepalive().unwrap());
+        }
+    }
+
+    #[tokio::test]
+    async fn no_leg_waits_to_fill_its_segments() {
+        for tcp in &legs(Duration::ZERO).await {
+            assert!(tcp.nodelay().unwrap());
+        }
+    }
+}

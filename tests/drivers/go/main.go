@@ -104,8 +104,13 @@ func examine(todo job, check check) examined {
 	return examined{outcome{"done": true}, steps}
 }
 
-// One step; see runner/checks.py for the verbs.
-func perform(ctx context.Context, session *session, step step) (outcome, error) {
+// One step; see runner/checks.py for the verbs. This driver panics at what it does not understand; that is an outcome too.
+func perform(ctx context.Context, session *session, step step) (seen outcome, err error) {
+	defer func() {
+		if panicked := recover(); panicked != nil {
+			err = fmt.Errorf("panic: %v", panicked)
+		}
+	}()
 	done := outcome{"done": true}
 	switch step.Do {
 	case "begin":

@@ -13,6 +13,7 @@ import java.sql.PreparedStatement;
 import java.sql.ResultSet;
 import java.sql.ResultSetMetaData;
 import java.sql.SQLException;
+import java.sql.SQLTimeoutException;
 import java.sql.Statement;
 import java.util.Map;
 import java.util.Properties;
@@ -149,11 +150,12 @@ final class Session implements AutoCloseable {
             statement.execute(sql);
             return false;
         } catch (SQLException raised) {
-            // HY008 is "operation cancelled", HYT00 "timeout expired"; anything else is not the end we asked for.
-            if (raised.getSQLState() != null && raised.getSQLState().equals(verb.equals("timeout") ? "HYT00" : "HY008")) {
-                return true;
+            // HY008 is "operation cancelled"; anything else is not the end we asked for.
+            boolean wanted = verb.equals("timeout") ? raised instanceof SQLTimeoutException : "HY008".equals(raised.getSQLState());
+            if (!wanted) {
+                throw raised;
             }
-            throw raised;
+            return true;
         } finally {
             timer.cancel();
         }

@@ -37,8 +37,11 @@ class Session {
     });
     // A connection that breaks later says so here too; the running request has the same error.
     connection.on('error', () => {});
+    // A failed login has lost the server's error number by the time it is reported.
+    let told;
+    connection.on('errorMessage', (token) => (told ??= token));
     await new Promise((resolve, reject) => {
-      connection.connect((error) => (error ? reject(error) : resolve()));
+      connection.connect((error) => (error ? reject(told ?? error) : resolve()));
     });
     return new Session(connection);
   }

@@ -14,7 +14,7 @@ MODES = {
     "strict": "Encrypt=strict",
 }
 PARAMETER = re.compile(r"@p\d+")
-NUMBER = re.compile(r"\((-?\d+)\) \(SQL")
+NUMBER = re.compile(r"\(([1-9]\d*)\) \(SQL")
 
 pyodbc.pooling = False
 
@@ -24,15 +24,16 @@ def version():
 
 
 def error_number(raised):
-    """The server's number stands before the ODBC function; the driver's own errors have 0 there."""
+    """The server's number stands before the ODBC function; the driver's own errors have 0 or -1 there."""
     found = NUMBER.search(str(raised)) if isinstance(raised, pyodbc.Error) else None
-    return int(found[1]) or None if found else None
+    return int(found[1]) if found else None
 
 
 class Session:
     def __init__(self, job, mode, read_only):
-        # The driver verifies against OpenSSL's default store, which this variable names.
-        os.environ["SSL_CERT_FILE"] = job["ca_file"]
+        # The driver verifies against OpenSSL's default store, which this variable names. Set once: its threads read the environment.
+        if os.environ.get("SSL_CERT_FILE") != job["ca_file"]:
+            os.environ["SSL_CERT_FILE"] = job["ca_file"]
         parts = [
             "Driver={driver18}",
             f"Server=tcp:{job['host']},{job['port']}",
@@ -69,8 +70,14 @@ class Session:
 
     def cancel(self, sql, after):
         with self.connection.cursor() as cursor:
-            threading.Timer(after, cursor.cancel).start()
-            return stopped(cursor, sql, "HY008")
+            timer = threading.Timer(after, cursor.cancel)
+            timer.start()
+            try:
+                return stopped(cursor, sql, "HY008")
+            finally:
+                # The statement may be over before its cancel is, and a cancel of a closed statement ends the process.
+                timer.cancel()
+                timer.join()
 
     def timeout(self, sql, after):
         self.connection.timeout = int(after)

@@ -13,6 +13,8 @@ pub(crate) mod flow;
 pub(crate) mod messages;
 pub(crate) mod socket;
 pub(crate) mod stream;
+#[cfg(test)]
+pub(crate) mod testing;
 pub(crate) mod tls;
 pub(crate) mod wire;
 

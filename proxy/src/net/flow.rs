@@ -235,3 +235,6 @@ fn first_packet(packets: &[u8]) -> &[u8] {
     };
     packets.get(..length).unwrap_or(packets)
 }
+
+#[cfg(test)]
+mod tests;

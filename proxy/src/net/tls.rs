@@ -182,3 +182,6 @@ impl ServerCertVerifier for TrustAnyone {
         self.0.signature_verification_algorithms.supported_schemes()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,11 +1,7 @@
 //! Clients of every kind against services of every kind, over loopback, with our own client side of TLS.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use rustls::RootCertStore;
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{PrivateKeyDer, ServerName};
 use tds::login7::Password;
 use tds::prelogin::{Encryption as Offer, Version};
 use tokio::io::AsyncWriteExt;
@@ -14,7 +10,8 @@ use tokio_rustls::TlsStream;
 
 use super::*;
 use crate::config::{SecondaryMissing, Timeouts};
-use crate::net::tls::{ClientTls, Trust};
+use crate::net::testing::{identity, localhost};
+use crate::net::tls::ClientTls;
 
 const PASSWORD: &str = "pässwörd";
 
@@ -27,15 +24,6 @@ enum Then {
     FirstPacket,
     /// TLS for everything.
     Everything,
-}
-
-fn identity() -> (ServerTls, ClientTls) {
-    let signed = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
-    let key = PrivateKeyDer::from_pem_slice(signed.signing_key.serialize_pem().as_bytes()).unwrap();
-    let mut roots = RootCertStore::empty();
-    roots.add(signed.cert.der().clone()).unwrap();
-    let server = ServerTls::new(vec![signed.cert.der().clone()], key).unwrap();
-    (server, ClientTls::new(&Trust::Roots(Arc::new(roots))).unwrap())
 }
 
 fn service(encryption: Encryption) -> Service {
@@ -126,7 +114,7 @@ async fn in_packets(tcp: TcpStream, tls: ClientTls, offer: Offer, then: Then, be
     let mut stream = Stream::Plain(tcp);
     prelogin(&mut stream, offer, behind).await;
     let Stream::Plain(tcp) = stream else { return };
-    let name = ServerName::try_from("localhost").unwrap();
+    let name = localhost();
     match then {
         Then::Clear => send_login(Stream::Plain(tcp)).await,
         Then::Everything => send_login(Stream::Tls(Box::new(tls.connect_wrapped(tcp, name).await.unwrap()))).await,
@@ -208,7 +196,7 @@ fn a_service_of_tds_8_takes_nothing_else() {
 async fn tds_8_begins_with_tls_whatever_the_service_wants_at_least() {
     for policy in [Encryption::Off, Encryption::LoginOnly, Encryption::Full, Encryption::Strict] {
         let greeting = greeted(policy, true, |tcp, tls| async move {
-            let tls = tls.connect_strict(tcp, ServerName::try_from("localhost").unwrap()).await.unwrap();
+            let tls = tls.connect_strict(tcp, localhost()).await.unwrap();
             let mut stream = Stream::Tls(Box::new(tls));
             assert_eq!(prelogin(&mut stream, Offer::On, b"").await, Offer::NotSupported);
             send_login(stream).await;

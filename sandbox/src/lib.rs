@@ -7,7 +7,7 @@
 //! | [`tls`] | the certificates the servers show |
 //! | [`front`] | the proxy in front of both |
 //!
-//! [`start_with`] runs everything in this process.
+//! [`start`] runs everything in this process; the binary is a thin layer over it.
 
 pub mod engine;
 pub mod front;
@@ -15,11 +15,13 @@ pub mod server;
 pub mod tls;
 
 use engine::front::Engine;
+use engine::{Pair, PairOptions};
 use front::{Behind, ProxyOptions, RunningProxy};
 use server::{RunningServer, Settings};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 use tds::prelogin::Protection;
 use tls::Certificates;
 use tokio::net::TcpListener;
@@ -38,6 +40,8 @@ pub struct Options {
     pub onprem_port: u16,
     /// Port of its read-only copy.
     pub mi_port: u16,
+    /// How long the copy lags behind. Only [`start`] has a use for it.
+    pub lag: Duration,
     /// The proxy in front of them; `None` runs the servers alone.
     pub proxy: Option<ProxyOptions>,
     /// The least both servers encrypt.
@@ -48,7 +52,8 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { onprem_port: 0, mi_port: 0, proxy: None, at_least: Protection::Clear, state_directory: None }
+        let (lag, at_least) = (Duration::ZERO, Protection::Clear);
+        Self { onprem_port: 0, mi_port: 0, lag, proxy: None, at_least, state_directory: None }
     }
 }
 
@@ -71,6 +76,9 @@ pub enum Error {
     /// No certificates.
     #[error(transparent)]
     Tls(#[from] tls::Error),
+    /// The engines did not start.
+    #[error("the simulated engines did not start")]
+    Engine(#[source] std::io::Error),
     /// The proxy's configuration, which is made here, has mistakes.
     #[error("the proxy does not take the sandbox's configuration; this is a defect of the sandbox")]
     Configuration(#[from] proxy::config::ConfigErrors),
@@ -91,6 +99,8 @@ pub struct Running {
     pub mi: RunningServer,
     /// The proxy in front of them, if it was asked for.
     pub proxy: Option<RunningProxy>,
+    /// The engines; absent where the caller brought his own.
+    pair: Option<Pair>,
     certificates: Certificates,
     _state: Option<tempfile::TempDir>,
 }
@@ -106,6 +116,11 @@ impl Running {
         &self.certificates
     }
 
+    /// The engines behind the servers: to set the lag, and to wait until both are equal.
+    pub fn pair(&self) -> Option<&Pair> {
+        self.pair.as_ref()
+    }
+
     /// Closes the ports and every session, and waits for them.
     pub async fn shut_down(self) {
         if let Some(proxy) = self.proxy {
@@ -113,6 +128,25 @@ impl Running {
         }
         tokio::join!(self.onprem.shut_down(), self.mi.shut_down());
     }
+}
+
+/// Starts the two simulated servers, with the example database, and the proxy if it is asked for.
+///
+/// # Errors
+/// A port that is taken, or a directory that cannot be written.
+pub async fn start(options: Options) -> Result<Running, Error> {
+    let pair_options = PairOptions {
+        user: LOGIN.to_owned(),
+        password: engine::Password(PASSWORD.to_owned()),
+        databases: vec![DATABASE.to_owned()],
+        lag: options.lag,
+        ..PairOptions::default()
+    };
+    let started = tokio::task::spawn_blocking(move || Pair::start(pair_options)).await;
+    let pair = started.map_err(std::io::Error::other).flatten().map_err(Error::Engine)?;
+    let (onprem, mi) = (Arc::new(pair.onprem().clone()), Arc::new(pair.mi().clone()));
+    let running = start_with(options, onprem, mi).await?;
+    Ok(Running { pair: Some(pair), ..running })
 }
 
 /// Starts a server for each of two engines, and the proxy if it is asked for.
@@ -136,7 +170,7 @@ pub async fn start_with(options: Options, onprem: Arc<dyn Engine>, mi: Arc<dyn E
     let mi = serve("mi", options.mi_port, mi, &certificates, options.at_least).await?;
     let behind = Behind { onprem: onprem.address(), mi: mi.address(), certificates: &certificates };
     let proxy = options.proxy.map(|proxy| RunningProxy::start(proxy, &behind)).transpose()?;
-    Ok(Running { onprem, mi, proxy, certificates, _state: state })
+    Ok(Running { onprem, mi, proxy, pair: None, certificates, _state: state })
 }
 
 async fn serve(

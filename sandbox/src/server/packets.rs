@@ -63,7 +63,12 @@ impl<R: AsyncRead + Unpin> PacketReader<R> {
         } else {
             self.unread.reserve(READ_LONG_BYTES);
         }
-        Ok(self.stream.read_buf(&mut self.unread).await? > 0)
+        match self.stream.read_buf(&mut self.unread).await {
+            Ok(read) => Ok(read > 0),
+            // Most drivers end TLS without a close_notify. Nothing can be cut off: a message has its own end.
+            Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => Ok(false),
+            Err(error) => Err(error.into()),
+        }
     }
 }
 

@@ -152,9 +152,16 @@ async fn accept(listener: TcpListener, settings: Arc<Settings>, dropped: watch::
                 ended = Box::pin(serve(socket, &settings, &spid)) => ended,
                 _ = dropped.changed() => Ok(()),
             };
-            if let Err(error) = ended {
-                let error = &error as &dyn std::error::Error;
-                tracing::info!(client.address = %peer, session.id = id, error, "connection ended");
+            match ended {
+                Ok(()) => {}
+                // Clients that go without a word are everyday: probes do, and programs that end.
+                Err(error @ (Error::Closed | Error::Connection(_))) => {
+                    tracing::debug!(client.address = %peer, session.id = id, %error, "connection ended");
+                }
+                Err(error) => {
+                    let error = &error as &dyn std::error::Error;
+                    tracing::info!(client.address = %peer, session.id = id, error, "connection ended");
+                }
             }
         });
     }

@@ -14,10 +14,14 @@ mod listener;
 pub mod metrics;
 mod net;
 pub mod open_files;
+mod places;
 mod probe;
 mod route;
+mod service;
+mod serving;
 mod session;
 mod sessions;
+mod setup;
 mod shared;
 pub mod telemetry;
 
@@ -27,7 +31,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use link_control::topology::{self, Source, StaticSource};
-use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tracing::{info, warn};
 
@@ -37,7 +40,9 @@ pub use error::Error;
 use admin::{Admin, Sources};
 use listener::Listener;
 use metrics::Recorder;
-use shared::{ServiceState, Shared};
+use serving::Serving;
+use setup::Setup;
+use shared::Shared;
 
 /// How much longer than the drain's own limit sessions get to close their sockets.
 const CLOSING: Duration = Duration::from_secs(2);
@@ -45,7 +50,6 @@ const CLOSING: Duration = Duration::from_secs(2);
 /// A proxy whose addresses are bound. Serves once [`run`](Self::run) is called.
 pub struct Proxy {
     shared: Arc<Shared>,
-    services: Vec<Arc<ServiceState>>,
     listeners: Vec<Listener>,
     source: StaticSource,
     writer: topology::TopologyWriter,
@@ -61,22 +65,12 @@ impl Proxy {
     pub fn bind(config: Config, recorder: Option<Recorder>) -> Result<Self, Error> {
         let source = StaticSource::new(config.links.clone());
         let (writer, reader) = topology::store(source.first(Instant::now()))?;
-        let sockets = config.limits.sessions_max + config.limits.handshakes_max + config.limits.login_queue_max;
-        let sockets = Arc::new(Semaphore::new(sockets));
-        let services = config.services.iter().map(service).collect::<Result<Vec<_>, _>>()?;
-        let shared = Shared::new(config, reader)
-            .map_err(|(replica, source)| Error::Replica { replica: replica.to_string(), source })?;
-        let shared = Arc::new(shared);
-        let listen = |service: &Arc<ServiceState>| {
-            Listener::bind(Arc::clone(service), Arc::clone(&shared), Arc::clone(&sockets)).map_err(|source| {
-                let (service, address) = (service.config.name.to_string(), service.config.listen);
-                Error::Listen { service, address, source }
-            })
-        };
-        let listeners = services.iter().map(listen).collect::<Result<Vec<_>, _>>()?;
-        let admin =
-            shared.config.admin.as_ref().map(|admin| bind_admin(admin.address, &shared, recorder)).transpose()?;
-        Ok(Self { shared, services, listeners, source, writer, admin })
+        let shared = Arc::new(Shared::new(Setup::new(config, None)?, reader));
+        let config = &shared.setup().config;
+        let listen = |service| Listener::bind(service, Arc::clone(&shared));
+        let listeners = config.services.iter().map(listen).collect::<Result<Vec<_>, _>>()?;
+        let admin = config.admin.as_ref().map(|admin| bind_admin(admin.address, &shared, recorder)).transpose()?;
+        Ok(Self { shared, listeners, source, writer, admin })
     }
 
     /// Where the admin interface listens, if there is one.
@@ -86,7 +80,11 @@ impl Proxy {
 
     /// Where each service listens, by its name. Tells the ports where the configuration asked for any.
     pub fn addresses(&self) -> BTreeMap<String, SocketAddr> {
-        let address = |listener: &Listener| Some((listener.name().to_string(), listener.address().ok()?));
+        let setup = self.shared.setup();
+        let address = |listener: &Listener| {
+            let service = setup.service_at(listener.key())?;
+            Some((service.name().to_string(), listener.address().ok()?))
+        };
         self.listeners.iter().filter_map(address).collect()
     }
 
@@ -100,22 +98,13 @@ impl Proxy {
                 warn!(%error, "the topology is not kept up any more; the last picture stays");
             }
         });
-        for target in self.shared.targets() {
-            let (shared, services) = (Arc::clone(&self.shared), self.services.clone());
-            tasks.spawn(probe::run(target.name.clone(), shared, services, drain.clone()));
-        }
-        for listener in self.listeners {
-            if let Ok(address) = listener.address() {
-                info!(service = %listener.name(), %address, "listening");
-            }
-            self.shared.health.listening(listener.name());
-            tasks.spawn(listener.run(drain.clone()));
-        }
+        let mut serving = Serving::new(Arc::clone(&self.shared), drain);
+        serving.serve(self.listeners, &self.shared.setup());
         if let Some(admin) = self.admin {
             tasks.spawn(serve_admin(admin));
         }
         shutdown.await;
-        let limit = self.shared.config.timeouts.drain;
+        let limit = self.shared.setup().config.timeouts.drain;
         info!(sessions = self.shared.sessions.count(), limit_ms = limit.as_millis(), "draining");
         self.shared.health.draining();
         switch.start(limit);
@@ -125,12 +114,6 @@ impl Proxy {
         tasks.shutdown().await;
         info!("stopped");
     }
-}
-
-fn service(config: &config::Service) -> Result<Arc<ServiceState>, Error> {
-    let state = ServiceState::new(config.clone());
-    let state = state.map_err(|source| Error::Certificate { service: config.name.to_string(), source })?;
-    Ok(Arc::new(state))
 }
 
 fn bind_admin(address: SocketAddr, shared: &Arc<Shared>, recorder: Option<Recorder>) -> Result<Admin, Error> {

@@ -7,43 +7,40 @@ use std::time::Duration;
 
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
 use tokio::time::sleep;
 use tracing::{Instrument, debug, info, info_span, warn};
 
+use crate::config::Service;
 use crate::drain::Drain;
+use crate::error::Error;
 use crate::net::socket;
 use crate::session::Session;
-use crate::shared::{ServiceState, Shared};
+use crate::setup::ListenerKey;
+use crate::shared::Shared;
 
 /// How many clients the kernel keeps for us between two accepts.
 const BACKLOG: i32 = 4096;
 /// The pause after an accept that failed for want of something, such as file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// A bound service.
+/// A bound address.
 pub(crate) struct Listener {
     listener: TcpListener,
-    service: Arc<ServiceState>,
+    key: ListenerKey,
     shared: Arc<Shared>,
-    /// Sockets of clients, logged in or not.
-    sockets: Arc<Semaphore>,
 }
 
 impl Listener {
-    /// Binds the service's address.
+    /// Binds the service's address. Must be called inside a tokio runtime.
     ///
     /// # Errors
-    /// When the address is taken or not ours.
-    pub(crate) fn bind(service: Arc<ServiceState>, shared: Arc<Shared>, sockets: Arc<Semaphore>) -> io::Result<Self> {
-        let address = service.config.listen;
-        let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
-        socket.set_reuse_address(true)?;
-        socket.set_nonblocking(true)?;
-        socket.bind(&address.into())?;
-        socket.listen(BACKLOG)?;
-        let listener = TcpListener::from_std(socket.into())?;
-        Ok(Self { listener, service, shared, sockets })
+    /// The address is taken or not ours.
+    pub(crate) fn bind(service: &Service, shared: Arc<Shared>) -> Result<Self, Error> {
+        let listener = listen(service.listen).map_err(|source| {
+            let (service, address) = (service.name.to_string(), service.listen);
+            Error::Listen { service, address, source }
+        })?;
+        Ok(Self { listener, key: ListenerKey::of(service), shared })
     }
 
     /// Where it listens; tells the port where the configuration asked for any.
@@ -54,12 +51,12 @@ impl Listener {
         self.listener.local_addr()
     }
 
-    /// The service's name.
-    pub(crate) fn name(&self) -> &Arc<str> {
-        &self.service.config.name
+    /// What it is known by.
+    pub(crate) fn key(&self) -> &ListenerKey {
+        &self.key
     }
 
-    /// Accepts until the process drains; the address is free again when it returns.
+    /// Accepts until the process drains or it is dropped; the address is free again then.
     pub(crate) async fn run(self, mut drain: Drain) {
         loop {
             let accepted = tokio::select! {
@@ -71,35 +68,51 @@ impl Listener {
                 Ok((tcp, peer)) => self.admit(tcp, peer, drain.clone()),
                 Err(error) if is_the_clients(&error) => debug!(%error, "a client left before it was accepted"),
                 Err(error) => {
-                    warn!(%error, service = %self.name(), "cannot accept clients; retrying");
+                    warn!(%error, address = %self.key.address, "cannot accept clients; retrying");
                     sleep(ACCEPT_PAUSE).await;
                 }
             }
         }
-        info!(service = %self.name(), "stopped accepting clients");
+        info!(address = %self.key.address, "stopped accepting clients");
     }
 
     fn admit(&self, tcp: TcpStream, peer: SocketAddr, drain: Drain) {
-        let Ok(place) = Arc::clone(&self.sockets).try_acquire_owned() else {
-            self.shared.meters.turned_away(self.name());
+        let setup = self.shared.setup();
+        let Some(service) = setup.service_at(&self.key).map(Arc::clone) else {
+            debug!(client.address = %peer, "turned away: the service was removed");
+            return;
+        };
+        let limits = &setup.config.limits;
+        let sockets_max = limits.sessions_max + limits.handshakes_max + limits.login_queue_max;
+        let Some(place) = self.shared.sockets.take(sockets_max) else {
+            setup.meters.turned_away(service.name());
             debug!(client.address = %peer, "turned away: too many connections");
             socket::reset_on_close(&tcp);
             return;
         };
-        let keepalive = self.shared.config.timeouts.keepalive.unwrap_or_default();
+        let keepalive = setup.config.timeouts.keepalive.unwrap_or_default();
         if let Err(error) = socket::prepare(&tcp, keepalive) {
             debug!(%error, client.address = %peer, "a client left while it was accepted");
             return;
         }
-        let guard = self.shared.sessions.enter(peer, Arc::clone(self.name()));
-        let span = info_span!("session", session.id = guard.id(), client.address = %peer, service = %self.name());
-        let session = Session { guard, service: Arc::clone(&self.service), shared: Arc::clone(&self.shared), drain };
+        let guard = self.shared.sessions.enter(peer, Arc::clone(service.name()));
+        let span = info_span!("session", session.id = guard.id(), client.address = %peer, service = %service.name());
+        let session = Session { guard, service, setup, shared: Arc::clone(&self.shared), drain };
         let life = async move {
             session.run(tcp).await;
             drop(place);
         };
         tokio::spawn(life.instrument(span));
     }
+}
+
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    socket.set_reuse_address(true)?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    TcpListener::from_std(socket.into())
 }
 
 fn is_the_clients(error: &io::Error) -> bool {

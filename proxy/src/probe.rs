@@ -10,11 +10,12 @@ use tracing::{info, warn};
 use crate::backend;
 use crate::drain::Drain;
 use crate::session::error;
-use crate::shared::{ServiceState, Shared};
+use crate::setup::Setup;
+use crate::shared::Shared;
 
-/// Probes `replica` until the process drains.
-pub(crate) async fn run(replica: ReplicaName, shared: Arc<Shared>, services: Vec<Arc<ServiceState>>, mut drain: Drain) {
-    let mut ticks = interval(shared.config.timeouts.probe_interval);
+/// Probes `replica` as `setup` knows it, until the process drains.
+pub(crate) async fn run(replica: ReplicaName, setup: Arc<Setup>, shared: Arc<Shared>, mut drain: Drain) {
+    let mut ticks = interval(setup.config.timeouts.probe_interval);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut known = None;
     loop {
@@ -23,7 +24,7 @@ pub(crate) async fn run(replica: ReplicaName, shared: Arc<Shared>, services: Vec
             () = drain.started() => return,
             _ = ticks.tick() => {}
         }
-        let answers = probe(&replica, &shared, &services).await;
+        let answers = probe(&replica, &setup, &shared).await;
         if known != Some(answers.is_ok()) {
             match &answers {
                 Ok(()) => info!(%replica, "the replica answers"),
@@ -35,11 +36,11 @@ pub(crate) async fn run(replica: ReplicaName, shared: Arc<Shared>, services: Vec
     }
 }
 
-async fn probe(replica: &ReplicaName, shared: &Shared, services: &[Arc<ServiceState>]) -> Result<(), String> {
-    let target = shared.target(replica).map_err(|error| error::chain(&error))?;
-    let advertised = backend::ask(target, &shared.config.timeouts).await.map_err(|error| error::chain(&error))?;
-    let topology = shared.topology.snapshot();
-    for service in services {
+async fn probe(replica: &ReplicaName, setup: &Setup, shared: &Shared) -> Result<(), String> {
+    let target = setup.target(replica).map_err(|error| error::chain(&error))?;
+    let advertised = backend::ask(target, &setup.config.timeouts).await.map_err(|error| error::chain(&error))?;
+    let topology = shared.topology_for(setup);
+    for service in &setup.services {
         if topology.link(service.link()).is_some_and(|link| link.primary.as_ref() == Some(replica)) {
             service.advertised.store(advertised);
         }

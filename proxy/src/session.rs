@@ -23,7 +23,7 @@ use bytes::BytesMut;
 use tds::packet::PACKET_BYTES_LOGIN;
 use tds::scan::Scanner;
 use tokio::net::TcpStream;
-use tokio::sync::{OwnedSemaphorePermit, SemaphorePermit};
+use tokio::sync::SemaphorePermit;
 use tokio::time::{Instant, timeout_at};
 use tracing::{debug, info, warn};
 
@@ -33,8 +33,11 @@ use crate::drain::Drain;
 use crate::metrics::{Outcome, RouteMeters};
 use crate::net::flow::Flow;
 use crate::net::{Stream, socket};
+use crate::places::Place;
+use crate::service::ServiceState;
 use crate::sessions::SessionGuard;
-use crate::shared::{ServiceState, Shared};
+use crate::setup::Setup;
+use crate::shared::Shared;
 use error::{Fault, SessionError};
 use exchange::Exchange;
 use greeting::{Greeting, Host};
@@ -49,6 +52,8 @@ pub(crate) struct Session {
     /// Its number stands in every log line of the session and in every error we tell its client.
     pub(crate) guard: SessionGuard,
     pub(crate) service: Arc<ServiceState>,
+    /// The configuration it came under, and ends with: a reload is for those who come later.
+    pub(crate) setup: Arc<Setup>,
     pub(crate) shared: Arc<Shared>,
     pub(crate) drain: Drain,
 }
@@ -58,10 +63,10 @@ impl Session {
     /// and to the log.
     pub(crate) async fn run(mut self, tcp: TcpStream) {
         let accepted = Instant::now();
-        let mut meter = self.shared.meters.session(&self.service.config.name);
+        let mut meter = self.setup.meters.session(&self.service.config.name);
         let outcome = match self.log_in(tcp, accepted).await {
             Ok(Some((client, logged_in))) => {
-                self.shared.meters.logged_in(accepted.elapsed());
+                self.setup.meters.logged_in(accepted.elapsed());
                 Box::pin(self.serve(client, logged_in)).await
             }
             Ok(None) => return meter.ended(Outcome::LoginRefused),
@@ -78,7 +83,7 @@ impl Session {
 
     /// Hears the client out and logs it in to a replica. `None` when the replica refused the login and the client knows.
     async fn log_in(&self, tcp: TcpStream, accepted: Instant) -> Result<Option<(Client, LoggedIn)>, SessionError> {
-        let timeouts = &self.shared.config.timeouts;
+        let timeouts = &self.setup.config.timeouts;
         let deadline = accepted + timeouts.login;
         let first = greeting::first_byte(&tcp, timeouts).await?;
         // Half the time at most: the other half is for the login itself, and for saying that there was no turn.
@@ -87,7 +92,7 @@ impl Session {
             service: &self.service.config,
             tls: self.service.tls.as_ref(),
             advertised: self.service.advertised.load(),
-            login_bytes_max: self.shared.config.limits.login_bytes_max,
+            login_bytes_max: self.setup.config.limits.login_bytes_max,
             timeouts,
         };
         let greeted = timeout_at(deadline, host.greet(tcp, first)).await;
@@ -132,28 +137,28 @@ impl Session {
 
     /// A place among the logins in progress. A client that finds the queue full is heard out and then told so.
     async fn login_permit(&self, deadline: Instant) -> Result<SemaphorePermit<'_>, SessionError> {
-        let limits = &self.shared.config.limits;
-        if let Ok(permit) = self.shared.logins.try_acquire() {
+        let limits = &self.setup.config.limits;
+        if let Ok(permit) = self.setup.logins.try_acquire() {
             return Ok(permit);
         }
-        let Ok(_queued) = self.shared.login_queue.try_acquire() else {
+        let Some(_queued) = self.shared.login_queue.take(limits.login_queue_max) else {
             return Err(SessionError::Limit { what: "waiting logins", limit: limits.login_queue_max });
         };
-        let turn = timeout_at(deadline, self.shared.logins.acquire()).await.ok().and_then(Result::ok);
+        let turn = timeout_at(deadline, self.setup.logins.acquire()).await.ok().and_then(Result::ok);
         turn.ok_or(SessionError::Limit { what: "logins in progress", limit: limits.handshakes_max })
     }
 
     /// A place among the sessions that are logged in.
-    fn place(&self) -> Result<OwnedSemaphorePermit, SessionError> {
-        let limit = self.shared.config.limits.sessions_max;
-        Arc::clone(&self.shared.places).try_acquire_owned().map_err(|_| SessionError::Limit { what: "sessions", limit })
+    fn place(&self) -> Result<Place, SessionError> {
+        let limit = self.setup.config.limits.sessions_max;
+        self.shared.places.take(limit).ok_or(SessionError::Limit { what: "sessions", limit })
     }
 
     /// Passes requests and responses until the session ends.
     async fn serve(&mut self, client: Client, logged_in: LoggedIn) -> Result<End, SessionError> {
         let LoggedIn { backend, route, place: _place, .. } = logged_in;
-        let bytes_max = self.shared.config.limits.relay_buffer_bytes;
-        let timeouts = &self.shared.config.timeouts;
+        let bytes_max = self.setup.config.limits.relay_buffer_bytes;
+        let timeouts = &self.setup.config.timeouts;
         let mut relay = Relay {
             up: Flow::new(bytes_max, &client.early),
             down: Flow::new(bytes_max, &backend.early),
@@ -177,7 +182,7 @@ impl Session {
     async fn tell(&self, relay: &mut Relay, error: &SessionError, packet_bytes: usize, spid: u16) {
         let told = match refusal::tokens(error, self.guard.id()) {
             Some(tokens) => {
-                let stall = self.shared.config.timeouts.stall.unwrap_or(self.shared.config.timeouts.login);
+                let stall = self.setup.config.timeouts.stall.unwrap_or(self.setup.config.timeouts.login);
                 let finished = relay.finish_with(&tokens, packet_bytes, spid);
                 matches!(tokio::time::timeout(stall, finished).await, Ok(Ok(true)))
             }
@@ -189,7 +194,7 @@ impl Session {
     }
 
     fn report(&self, error: &SessionError) {
-        self.shared.meters.failed(error.fault().as_str());
+        self.setup.meters.failed(error.fault().as_str());
         let cause = error::chain(error);
         match (error, error.fault()) {
             // Connections that are opened and closed again are load balancers, port checks and drivers racing addresses.

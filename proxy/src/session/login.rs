@@ -3,13 +3,13 @@
 use bytes::BytesMut;
 use link_control::topology::{LinkView, ReplicaName};
 use tds::login7::{FeatureId, Login7, OptionFlags3};
-use tokio::sync::OwnedSemaphorePermit;
 use tracing::{info, warn};
 
 use super::Session;
 use super::error::{self, SessionError};
 use crate::backend::{Attempt, Backend, Dialogue, OnBehalf, Outcome, Rejection};
 use crate::config::Encryption;
+use crate::places::Place;
 use crate::route::{self, NoRoute, Question, Role, Route};
 
 /// Refusals that say "this replica does not serve readers now": SQL Server's errors for databases that are not
@@ -23,7 +23,7 @@ pub(super) struct Login<'a> {
     /// The client speaks TDS 8.0.
     pub(super) strict: bool,
     pub(super) on_behalf: OnBehalf,
-    pub(super) place: OwnedSemaphorePermit,
+    pub(super) place: Place,
 }
 
 /// A client with its backend.
@@ -31,7 +31,7 @@ pub(super) struct LoggedIn {
     pub(super) backend: Box<Backend>,
     pub(super) route: Route,
     /// Held while the session lasts.
-    pub(super) place: OwnedSemaphorePermit,
+    pub(super) place: Place,
     /// The login response for the client.
     pub(super) answer: BytesMut,
 }
@@ -51,7 +51,7 @@ impl Login<'_> {
     pub(super) async fn run(self, dialogue: &mut Dialogue<'_>) -> Result<Answer, SessionError> {
         self.check(dialogue)?;
         // One picture for the whole login: a failover between two looks would mix two epochs.
-        let topology = self.session.shared.topology.snapshot();
+        let topology = self.session.shared.topology_for(&self.session.setup);
         let service = &self.session.service.config;
         let link = topology.link_of(&self.login.database).or_else(|| topology.link(&service.link));
         let Some(link) = link else {
@@ -110,8 +110,8 @@ impl Login<'_> {
     }
 
     async fn try_on(&self, route: &Route, dialogue: &mut Dialogue<'_>) -> Result<Outcome, SessionError> {
-        let shared = &self.session.shared;
-        let target = shared.target(&route.replica)?;
+        let setup = &self.session.setup;
+        let target = setup.target(&route.replica)?;
         if self.is_federated() && target.encryption < Encryption::Full {
             return Err(SessionError::TokenInClear("the connection to its replica"));
         }
@@ -121,7 +121,7 @@ impl Login<'_> {
             client_strict: self.strict,
             on_behalf: self.on_behalf,
             packet_bytes_max: self.session.service.config.packet_bytes_max,
-            timeouts: &shared.config.timeouts,
+            timeouts: &setup.config.timeouts,
         };
         let (outcome, advertised) = Box::pin(attempt.run(dialogue)).await?;
         if route.role == Role::Primary {

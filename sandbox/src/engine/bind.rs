@@ -19,6 +19,7 @@ use coerce::common_type;
 pub(crate) use coerce::type_of_code;
 pub(crate) use system::System;
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -65,6 +66,8 @@ pub(crate) struct Names<'a> {
     pub(crate) variables: &'a BTreeMap<String, Type>,
     /// Table whose identity column takes explicit values.
     pub(crate) identity_insert: Option<i32>,
+    /// Where set, unknown variables are allowed, and what they are converted to is noted here.
+    pub(crate) undeclared: Option<&'a RefCell<BTreeMap<String, Option<Type>>>>,
 }
 
 /// What a plan does besides reading.

@@ -137,7 +137,7 @@ impl ImageWriter {
     fn table(&mut self, connection: &Connection, table: &str, rows: &Rows) -> Result<(), SqlError> {
         // A table dropped later in the same transaction has no rows to send.
         let query = format!("SELECT rowid, * FROM {} WHERE rowid BETWEEN ?1 AND ?2", quoted(table));
-        let Ok(mut statement) = connection.prepare(&query) else { return Ok(()) };
+        let Ok(mut statement) = connection.prepare_cached(&query) else { return Ok(()) };
         let width = statement.column_count();
         self.put(&[TABLE])?;
         self.bytes(table.as_bytes())?;

@@ -1,5 +1,6 @@
 //! The system procedures clients call.
 
+mod describe;
 mod prepare;
 
 use tds::value::Value;
@@ -24,10 +25,6 @@ pub(crate) struct Given {
     pub(crate) output: bool,
 }
 
-/// A server cursor.
-#[derive(Debug)]
-pub(crate) struct Cursor;
-
 /// Calls a system procedure; `None` if there is none of this name.
 pub(crate) fn call(
     session: &mut Session,
@@ -43,6 +40,7 @@ pub(crate) fn call(
         "sp_execute" => prepare::execute(session, given, level, sink),
         "sp_prepexec" => prepare::prepare_and_execute(session, given, level, sink),
         "sp_prepexecrpc" => prepare::prepare_call(session, given, level, sink),
+        "sp_describe_undeclared_parameters" => describe::undeclared_parameters(session, given, sink),
         "sp_unprepare" => prepare::unprepare(session, given),
         "sp_reset_connection" => {
             super::front::EngineSession::reset(session, false);

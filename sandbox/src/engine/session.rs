@@ -23,7 +23,7 @@ use super::error::SqlError;
 use super::front::{Call, EngineSession, Interrupt, LoginOptions};
 use super::instance::{Code, Instance};
 use super::lock::Interrupter;
-use super::procedures::{Cursor, Prepared};
+use super::procedures::Prepared;
 use super::sink::{Message, Sink, Stop};
 use super::types::Type;
 pub(crate) use execute::{Outcome, matched};
@@ -95,7 +95,6 @@ pub(crate) struct Session {
     pub(crate) error: i32,
     pub(crate) identity: Option<i64>,
     pub(crate) prepared: BTreeMap<i32, Prepared>,
-    pub(crate) cursors: BTreeMap<i32, Cursor>,
     pub(crate) last_handle: i32,
     pub(crate) nesting: u32,
     try_depth: u32,
@@ -123,7 +122,6 @@ impl Session {
             error: 0,
             identity: None,
             prepared: BTreeMap::new(),
-            cursors: BTreeMap::new(),
             last_handle: 0,
             nesting: 0,
             try_depth: 0,
@@ -219,7 +217,6 @@ impl EngineSession for Session {
         }
         self.drop_temporary();
         self.prepared.clear();
-        self.cursors.clear();
         self.options = Options::after_reset(&self.login_options, &self.options);
         self.database = self.login_database.clone();
         self.row_count = 0;

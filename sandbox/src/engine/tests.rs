@@ -4,6 +4,7 @@ mod errors;
 mod language;
 mod parameters;
 mod replication;
+mod totality;
 mod transactions;
 mod types;
 

@@ -3,7 +3,7 @@
 use super::super::convert::is_same_form;
 use super::super::error::SqlError;
 use super::super::types::{CharKind, Type};
-use super::{Binder, Bound};
+use super::{Binder, Bound, Input};
 
 /// A type as one integer, for the functions registered in SQLite.
 pub(crate) fn type_code(type_: Type) -> i64 {
@@ -132,8 +132,21 @@ fn clashes(from: Type, to: Type) -> bool {
 }
 
 impl Binder<'_> {
+    /// The first type an undeclared parameter is converted to is the one suggested for it.
+    pub(super) fn note_undeclared(&self, value: &Bound, to: Type) {
+        let Some(undeclared) = self.names.undeclared.filter(|_| to != Type::Null) else { return };
+        let index = value.sql.strip_prefix('?').and_then(|number| number.parse::<usize>().ok());
+        let input = index.and_then(|index| index.checked_sub(1)).and_then(|index| self.inputs.get(index));
+        if let Some(Input::Variable(name)) = input
+            && let Some(noted) = undeclared.borrow_mut().get_mut(name)
+        {
+            noted.get_or_insert(to);
+        }
+    }
+
     /// Converts where SQL Server does so silently.
     pub(super) fn implicit(&self, value: Bound, to: Type) -> Result<Bound, SqlError> {
+        self.note_undeclared(&value, to);
         if clashes(value.type_, to) {
             let (from, to) = (value.type_, to);
             if from.is_text() && to.is_binary() {

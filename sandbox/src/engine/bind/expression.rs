@@ -84,7 +84,14 @@ impl Binder<'_> {
             return Ok(Bound::new(sql, type_, false));
         }
         let key = name.to_lowercase();
-        let type_ = *self.names.variables.get(&key).ok_or_else(|| SqlError::undeclared(name))?;
+        let type_ = match (self.names.variables.get(&key), self.names.undeclared) {
+            (Some(type_), _) => *type_,
+            (None, Some(undeclared)) => {
+                undeclared.borrow_mut().entry(key.clone()).or_default();
+                Type::Null
+            }
+            (None, None) => return Err(SqlError::undeclared(name)),
+        };
         let sql = self.input(Input::Variable(key));
         Ok(Bound::new(sql, type_, true))
     }
@@ -181,8 +188,8 @@ impl Binder<'_> {
             Some(Expr::Integer(digits)) => digits.parse().map_err(|_| SqlError::syntax(digits))?,
             Some(_) => return Err(SqlError::unsupported("a style of CONVERT that is not a literal")),
         };
-        let bound = converted(value, to, style, attempt, None);
-        Ok(bound)
+        self.note_undeclared(&value, to);
+        Ok(converted(value, to, style, attempt, None))
     }
 }
 

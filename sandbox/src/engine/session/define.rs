@@ -444,6 +444,7 @@ impl Session {
             table_variables: &frame.tables,
             variables: &frame.types,
             identity_insert: None,
+            undeclared: None,
         };
         let plan = Binder::new(&names).query_plan(&plain)?;
         let mut definition = TableDefinition::default();

@@ -328,7 +328,7 @@ impl Session {
 }
 
 impl Frame {
-    pub(super) fn new(code: Arc<Code>, procedure: String, level: u32) -> Self {
+    pub(crate) fn new(code: Arc<Code>, procedure: String, level: u32) -> Self {
         Self {
             types: BTreeMap::new(),
             values: BTreeMap::new(),

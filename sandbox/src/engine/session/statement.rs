@@ -1,11 +1,13 @@
 //! Queries and changes: binding, running, and sending rows.
 
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError};
 
 use rusqlite::Connection;
 use tds::value::Value;
 
-use super::super::ast::{Delete, Expr, Insert, InsertSource, Name, Query, Update};
+use super::super::ast::{Delete, Expr, Insert, InsertSource, Name, Query, StatementKind, Update};
 use super::super::bind::{Action, Binder, Input, Names, Plan};
 use super::super::catalog::{Role, Table, resolve};
 use super::super::connection::Lease;
@@ -46,6 +48,7 @@ impl Session {
             table_variables: &frame.tables,
             variables: &frame.types,
             identity_insert: self.options.identity_insert,
+            undeclared: None,
         };
         let plan = Arc::new(bind(Binder::new(&names))?);
         if plan.cacheable
@@ -55,6 +58,34 @@ impl Session {
             let _ = place.set((catalog.version, Arc::clone(&plan)));
         }
         Ok(plan)
+    }
+
+    /// The types that the variables a statement does not declare would best have, by lower-case name.
+    pub(crate) fn suggested_types(
+        &self,
+        statement: &StatementKind,
+        frame: &Frame,
+    ) -> Result<BTreeMap<String, Option<Type>>, SqlError> {
+        let catalog = self.catalog();
+        let undeclared = RefCell::new(BTreeMap::new());
+        let names = Names {
+            catalog: &catalog,
+            database: &self.database,
+            temporary: &self.temporary,
+            table_variables: &frame.tables,
+            variables: &frame.types,
+            identity_insert: None,
+            undeclared: Some(&undeclared),
+        };
+        let binder = Binder::new(&names);
+        match statement {
+            StatementKind::Query(query) => binder.query_plan(query).map(drop),
+            StatementKind::Insert(insert) => binder.insert_plan(insert).map(drop),
+            StatementKind::Update(update) => binder.update_plan(update).map(drop),
+            StatementKind::Delete(delete) => binder.delete_plan(delete).map(drop),
+            _ => Err(SqlError::unsupported("describing the parameters of this statement")),
+        }?;
+        Ok(undeclared.into_inner())
     }
 
     pub(crate) fn inputs(&self, plan: &Plan, frame: &Frame) -> Vec<Value> {

@@ -52,6 +52,16 @@ fn prepared_statements_live_until_unprepared() {
 }
 
 #[test]
+fn undeclared_parameters_get_the_type_of_what_they_meet() {
+    let pair = pair();
+    let mut session = login(pair.onprem());
+    let sql = "UPDATE Orders SET Total = @P1 WHERE CustomerID = @P2 AND CAST(@P3 AS nvarchar(5)) = N'x'";
+    let said = called(session.as_mut(), "sp_describe_undeclared_parameters", vec![text(sql)]);
+    let names: Vec<String> = said.iter().map(|line| line.split('|').take(4).collect::<Vec<_>>().join("|")).collect();
+    assert_eq!(names, ["1|@P1|106|decimal(10,2)", "2|@P2|56|int", "3|@P3|231|nvarchar(5)", "(3)", "status 0"]);
+}
+
+#[test]
 fn a_missing_parameter_is_named() {
     let pair = pair();
     let mut session = login(pair.onprem());

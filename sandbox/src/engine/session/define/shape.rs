@@ -79,6 +79,7 @@ impl Session {
                     table_variables: &empty,
                     variables: &BTreeMap::new(),
                     identity_insert: None,
+                    undeclared: None,
                 };
                 let check = Binder::new(&names).check(table, predicate)?;
                 parts.push(format!("CONSTRAINT {} CHECK ({check})", quoted(&name)));

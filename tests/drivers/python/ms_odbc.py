@@ -3,6 +3,7 @@
 import os
 import re
 import threading
+from contextlib import closing
 
 import pyodbc
 
@@ -47,7 +48,8 @@ class Session:
         self.connection = pyodbc.connect(";".join(parts), autocommit=True, timeout=10)
 
     def run(self, sql, parameters):
-        with self.connection.cursor() as cursor:
+        # `with` on the cursor itself would commit at its end.
+        with closing(self.connection.cursor()) as cursor:
             cursor.execute(PARAMETER.sub("?", sql), *parameters)
             rows = cursor.rowcount
             sets = []
@@ -69,7 +71,7 @@ class Session:
         self.connection.autocommit = True
 
     def cancel(self, sql, after):
-        with self.connection.cursor() as cursor:
+        with closing(self.connection.cursor()) as cursor:
             timer = threading.Timer(after, cursor.cancel)
             timer.start()
             try:
@@ -81,7 +83,7 @@ class Session:
 
     def timeout(self, sql, after):
         self.connection.timeout = int(after)
-        with self.connection.cursor() as cursor:
+        with closing(self.connection.cursor()) as cursor:
             raised = stopped(cursor, sql, "HYT00")
         self.connection.timeout = 0
         return raised

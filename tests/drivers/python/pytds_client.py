@@ -1,5 +1,6 @@
 """python-tds, written in Python throughout; its TLS is pyOpenSSL. It has no mode that encrypts without verifying, and no strict."""
 
+import decimal
 import importlib.metadata
 import re
 
@@ -14,6 +15,11 @@ def version():
 
 def error_number(raised):
     return getattr(raised, "msg_no", None) or None
+
+
+def scaled(value, scale):
+    """It drops a decimal's last zeros; the column knows how many there were."""
+    return value.quantize(decimal.Decimal(1).scaleb(-scale)) if isinstance(value, decimal.Decimal) else value
 
 
 class Session:
@@ -35,12 +41,16 @@ class Session:
 
     def run(self, sql, parameters):
         with self.connection.cursor() as cursor:
-            cursor.execute(PARAMETER.sub("%s", sql), tuple(parameters))
+            # Plain bytes it takes for text.
+            bound = tuple(pytds.Binary(value) if isinstance(value, bytes) else value for value in parameters)
+            cursor.execute(PARAMETER.sub("%s", sql), bound)
             rows = cursor.rowcount
             sets = []
             while True:
                 if cursor.description:
-                    sets.append(([column[0] for column in cursor.description], cursor.fetchall()))
+                    scales = [column[5] for column in cursor.description]
+                    cells = [[scaled(value, scale) for value, scale in zip(row, scales)] for row in cursor.fetchall()]
+                    sets.append(([column[0] for column in cursor.description], cells))
                 if not cursor.nextset():
                     return sets, rows
 

@@ -7,8 +7,11 @@
 mod address;
 mod files;
 mod links;
+mod network;
+mod pattern;
 mod problems;
 mod replicas;
+mod rules;
 mod section;
 mod services;
 mod settings;
@@ -29,7 +32,10 @@ use toml::de::DeTable;
 
 pub use address::{Address, AddressError};
 pub use files::ServerCertificate;
+pub use network::{Network, NetworkError};
+pub use pattern::{Folded, Pattern, PatternError};
 pub use problems::{ConfigError, ConfigErrors};
+pub use rules::{Action, Rule};
 
 use files::Files;
 use problems::Problems;
@@ -54,6 +60,8 @@ pub struct Config {
     pub links: Vec<StaticLink>,
     /// The services, sorted by name. At least one; no two listen on one address.
     pub services: Vec<Service>,
+    /// Exceptions from what sessions' intent says, in the order they are tried. Each names known services only.
+    pub rules: Vec<Rule>,
 }
 
 /// `[log]`: how the process reports what it does.
@@ -225,13 +233,16 @@ impl Config {
         let timeouts = settings::timeouts(root.table("timeouts", p), p);
         let replicas = replicas::read(root.named_tables("replicas", p), &files, p);
         let links = links::read(root.named_tables("links", p), &replicas, p);
-        let services = services::read(root.named_tables("services", p), &links, admin.as_ref(), &files, p);
+        let sections = root.named_tables("services", p);
+        let service_names: Vec<_> = sections.iter().map(|section| section.name.clone()).collect();
+        let services = services::read(sections, &links, admin.as_ref(), &files, p);
+        let rules = rules::read(root.tables("rules", p), &service_names, p);
         root.finish(p);
 
         let admin = admin.map(|admin| Admin { address: admin.into_inner() });
         let replicas = replicas.into_values().flatten().collect();
         let links = links.into_values().flatten().collect();
-        problems.none_or_else(Self { log, admin, runtime, limits, timeouts, replicas, links, services })
+        problems.none_or_else(Self { log, admin, runtime, limits, timeouts, replicas, links, services, rules })
     }
 
     /// The replica with this name.

@@ -17,6 +17,7 @@ pub mod open_files;
 mod places;
 mod probe;
 mod route;
+mod rules;
 mod service;
 mod serving;
 mod session;

@@ -21,6 +21,8 @@ pub const SESSIONS: &str = "proxy_sessions";
 pub const SESSIONS_TOTAL: &str = "proxy_sessions_total";
 /// Requests passed on; labels `replica` and `reason` (why the session is on that replica).
 pub const REQUESTS_TOTAL: &str = "proxy_requests_total";
+/// Logins that a rule applied to; labels `rule` and `action`.
+pub const RULE_MATCHES_TOTAL: &str = "proxy_rule_matches_total";
 /// Bytes of packets passed on; label `direction`: `up` from client to replica, `down` back.
 pub const BYTES_TOTAL: &str = "proxy_bytes_total";
 /// Logged-in connections to a replica now; label `replica`.
@@ -112,6 +114,11 @@ impl Meters {
     /// Counts a login that succeeded, from accept to answer.
     pub fn logged_in(&self, took: Duration) {
         self.login_duration.record(took);
+    }
+
+    /// Counts a login that an operator's rule applied to.
+    pub fn rule_matched(&self, rule: &str, action: &'static str) {
+        counter!(RULE_MATCHES_TOTAL, "rule" => rule.to_owned(), "action" => action).increment(1);
     }
 
     /// Counts an error by whose fault it is.
@@ -220,6 +227,7 @@ fn describe() {
     describe_gauge!(SESSIONS, Unit::Count, "Sessions now, from accept to close.");
     describe_counter!(SESSIONS_TOTAL, Unit::Count, "Sessions that ended, by outcome.");
     describe_counter!(REQUESTS_TOTAL, Unit::Count, "Requests passed on, by replica and why the session is there.");
+    describe_counter!(RULE_MATCHES_TOTAL, Unit::Count, "Logins that a rule applied to, by rule and what it does.");
     describe_counter!(BYTES_TOTAL, Unit::Bytes, "Bytes of packets passed on: up to a replica, down to a client.");
     describe_gauge!(BACKENDS, Unit::Count, "Logged-in connections to a replica now.");
     describe_counter!(ERRORS_TOTAL, Unit::Count, "Sessions that ended with an error, by whose fault it is.");

@@ -28,6 +28,8 @@ impl Role {
 pub(crate) struct Question<'a> {
     /// It declared `ApplicationIntent=ReadOnly`.
     pub(crate) read_only: bool,
+    /// Where an operator's rule sends it, whatever it declared.
+    pub(crate) ruled: Option<Role>,
     /// It changes its password while it logs in, which is a write.
     pub(crate) changes_password: bool,
     /// What the service does without a usable secondary.
@@ -41,9 +43,11 @@ pub(crate) struct Question<'a> {
 /// Why a session went where it went. A metric label and a log field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Reason {
+    /// An operator's rule says so.
+    Rule,
     /// It declared that it only reads.
     ReadOnlyIntent,
-    /// It declared that it only reads, but there is no usable secondary.
+    /// It only reads, or an operator's rule takes it for that, but there is no usable secondary.
     SecondaryMissing,
     /// It changes its password.
     PasswordChange,
@@ -55,6 +59,7 @@ impl Reason {
     /// The reason as metrics and logs write it.
     pub(crate) fn as_str(self) -> &'static str {
         match self {
+            Self::Rule => "rule",
             Self::ReadOnlyIntent => "read-only-intent",
             Self::SecondaryMissing => "secondary-missing",
             Self::PasswordChange => "password-change",
@@ -91,13 +96,14 @@ pub(crate) fn route(view: &LinkView, question: Question<'_>) -> Result<Route, No
     if question.changes_password {
         return primary(Reason::PasswordChange);
     }
-    if !question.read_only {
-        return primary(Reason::NoIntent);
-    }
+    let reason = match (question.ruled, question.read_only) {
+        (Some(Role::Primary), _) => return primary(Reason::Rule),
+        (None, false) => return primary(Reason::NoIntent),
+        (Some(Role::Secondary), _) => Reason::Rule,
+        (None, true) => Reason::ReadOnlyIntent,
+    };
     match (secondary(view, question), question.secondary_missing) {
-        (Some(replica), _) => {
-            Ok(Route { replica: replica.clone(), role: Role::Secondary, reason: Reason::ReadOnlyIntent })
-        }
+        (Some(replica), _) => Ok(Route { replica: replica.clone(), role: Role::Secondary, reason }),
         (None, SecondaryMissing::Primary) => primary(Reason::SecondaryMissing),
         (None, SecondaryMissing::Refuse) => Err(NoRoute::Secondary),
     }

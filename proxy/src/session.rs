@@ -117,6 +117,7 @@ impl Session {
                     replica: logged_in.route.replica.to_string(),
                     role: logged_in.route.role.as_str(),
                     reason: logged_in.route.reason.as_str(),
+                    rule: logged_in.rule.as_deref().map(str::to_owned),
                 });
                 Ok(Some((Client { stream, early }, *logged_in)))
             }

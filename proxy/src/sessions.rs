@@ -45,7 +45,7 @@ impl Sessions {
     pub(crate) fn enter(self: &Arc<Self>, peer: SocketAddr, service: Arc<str>) -> SessionGuard {
         let id = self.next_id.fetch_add(1, Ordering::Relaxed) + 1;
         self.live.insert(id, Entry { peer, service, since: Instant::now(), login: None });
-        SessionGuard { id, sessions: Arc::clone(self) }
+        SessionGuard { id, client: peer, sessions: Arc::clone(self) }
     }
 
     /// Every session at about this moment, by id, as the admin interface shows them.
@@ -76,6 +76,7 @@ impl Sessions {
 #[derive(Debug)]
 pub(crate) struct SessionGuard {
     id: u64,
+    client: SocketAddr,
     sessions: Arc<Sessions>,
 }
 
@@ -83,6 +84,11 @@ impl SessionGuard {
     /// The session's number, never used twice in a process.
     pub(crate) fn id(&self) -> u64 {
         self.id
+    }
+
+    /// Where its client is.
+    pub(crate) fn client(&self) -> SocketAddr {
+        self.client
     }
 
     /// Notes who logged in and where to.

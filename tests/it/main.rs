@@ -7,4 +7,5 @@ mod limits;
 mod logins;
 mod relaying;
 mod routing;
+mod rules;
 mod tidy;

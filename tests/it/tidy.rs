@@ -199,7 +199,9 @@ fn every_crate_has_the_licence_the_lints_and_the_shared_versions() {
 #[test]
 fn the_documents_every_project_has_are_there() {
     let documents = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md", "LICENSE-MIT"];
-    for document in documents.into_iter().chain(["LICENSE-APACHE", "config.example.toml", "docs/operations.md"]) {
+    for document in
+        documents.into_iter().chain(["LICENSE-APACHE", "config.example.toml", "docs/operations.md", "docs/routing.md"])
+    {
         assert!(read(document).len() > 200, "{document} says next to nothing");
     }
 }
@@ -218,7 +220,8 @@ fn the_commands_of_readme_are_those_that_are_checked() {
 
 #[test]
 fn files_that_documents_name_are_there() {
-    let documents = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md", "docs/operations.md"];
+    let documents =
+        ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md", "docs/operations.md", "docs/routing.md"];
     let mut named = 0;
     for document in documents {
         let text = read(document);

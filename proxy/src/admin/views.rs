@@ -35,6 +35,8 @@ pub struct LoginView {
     pub role: &'static str,
     /// Why it is there.
     pub reason: &'static str,
+    /// The operator's rule that applied to it, if one did.
+    pub rule: Option<String>,
 }
 
 /// The whole topology.

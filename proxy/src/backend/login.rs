@@ -4,7 +4,7 @@ use std::io;
 
 use bytes::BytesMut;
 use tds::login_response::LOGIN_RESPONSE_BYTES_MAX;
-use tds::login7::{Feature, FeatureId, Login7, TdsVersion};
+use tds::login7::{Feature, FeatureId, Login7, TdsVersion, TypeFlags};
 use tds::packet::{self, Framing, PACKET_BYTES_LOGIN, PACKET_BYTES_MAX, PacketKind};
 use tds::token::Agreed;
 use tokio::io::AsyncWriteExt;
@@ -39,6 +39,8 @@ const FEATURES_PASSED: [FeatureId; 7] = [
 pub(crate) struct Attempt<'a> {
     pub(crate) target: &'a Target,
     pub(crate) login: &'a Login7,
+    /// Whether to declare that the session only reads.
+    pub(crate) read_only: bool,
     /// The client speaks TDS 8.0.
     pub(crate) client_strict: bool,
     pub(crate) on_behalf: OnBehalf,
@@ -146,6 +148,10 @@ impl Attempt<'_> {
         let mut login = self.login.clone();
         login.server_name.clone_from(&place.host);
         login.packet_bytes = self.packet_bytes_asked();
+        login.type_flags = match self.read_only {
+            true => login.type_flags.with(TypeFlags::READ_ONLY_INTENT),
+            false => login.type_flags.without(TypeFlags::READ_ONLY_INTENT),
+        };
         if self.target.encryption != Encryption::Strict && login.tds_version == TdsVersion::V8_0 {
             login.tds_version = TdsVersion::V7_4;
         }

@@ -33,6 +33,11 @@ impl<'i> Section<'i> {
         self.span.clone()
     }
 
+    /// The section's own name, with the sections it is in.
+    pub(super) fn path(&self) -> &str {
+        &self.path
+    }
+
     /// A key with the sections it is in.
     pub(super) fn key(&self, key: &str) -> String {
         if self.path.is_empty() { key.to_owned() } else { format!("{}.{key}", self.path) }
@@ -94,6 +99,17 @@ impl<'i> Section<'i> {
             }
         }
         named
+    }
+
+    /// The sections `[[key]]` in their order, possibly none.
+    pub(super) fn tables(&mut self, key: &'static str, problems: &mut Problems<'_>) -> Vec<Self> {
+        let Some(value) = self.take(key) else { return Vec::new() };
+        if !value.get_ref().is_array() {
+            self.wrong_type(key, &value, &format!("each as a section of its own: [[{}]]", self.key(key)), problems);
+            return Vec::new();
+        }
+        let DeValue::Array(items) = value.into_inner() else { return Vec::new() };
+        items.into_iter().filter_map(|item| self.as_section(key, item, problems)).collect()
     }
 
     /// A whole number within `range`, or `default`.
@@ -232,7 +248,7 @@ impl<'i> Section<'i> {
 }
 
 /// Names become labels of metrics and fields of log lines, so they are short and plain.
-fn is_name(name: &str) -> bool {
+pub(super) fn is_name(name: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte);
     (1..=NAME_BYTES_MAX).contains(&name.len()) && name.bytes().all(plain)
 }

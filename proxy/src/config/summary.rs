@@ -18,6 +18,9 @@ impl fmt::Display for Config {
             writeln!(f, "  link {} unless a session names a database of another", service.link)?;
             writeln!(f, "  read-only sessions without a secondary {missing}")?;
         }
+        for rule in &self.rules {
+            writeln!(f, "rule {}: {}", rule.name, rule.action.as_str())?;
+        }
         for link in &self.links {
             let secondaries: Vec<_> = link.secondaries.iter().map(ToString::to_string).collect();
             let secondaries = if secondaries.is_empty() { "none".to_owned() } else { secondaries.join(", ") };

@@ -2,6 +2,7 @@
 
 mod example;
 mod files;
+mod rules;
 
 use std::path::Path;
 

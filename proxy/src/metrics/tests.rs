@@ -54,9 +54,11 @@ fn requests_and_bytes_are_counted_where_they_went() {
         route.response(Duration::from_micros(300));
         meters.logged_in(Duration::from_millis(20));
         meters.failed("backend");
+        meters.rule_matched("management-tools", "primary");
         std::mem::forget(RouteMeters::new("onprem", "primary", "no-intent"));
     });
     check(&text, "proxy_requests_total{replica=\"mi\",reason=\"read-only-intent\"} 1");
+    check(&text, "proxy_rule_matches_total{rule=\"management-tools\",action=\"primary\"} 1");
     check(&text, "proxy_bytes_total{direction=\"up\"} 100");
     check(&text, "proxy_bytes_total{direction=\"down\"} 4100");
     check(&text, "proxy_backends{replica=\"mi\"} 0");

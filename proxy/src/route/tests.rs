@@ -6,7 +6,7 @@ use link_control::topology::{LinkView, Phase};
 
 use super::*;
 
-/// A session's side of the question, as a short text: `read-only`, `password`, nothing.
+/// A session's side of the question, as a short text: `read-only`, `password`, `rule: primary`, nothing.
 #[track_caller]
 fn check(
     view: &LinkView,
@@ -16,8 +16,10 @@ fn check(
     want: Result<(&str, Reason), NoRoute>,
 ) {
     let unusable: Vec<ReplicaName> = unusable.iter().map(|name| ReplicaName::from(*name)).collect();
+    let ruled = |role: Role| asked.contains(&format!("rule: {}", role.as_str())).then_some(role);
     let question = Question {
         read_only: asked.contains("read-only"),
+        ruled: ruled(Role::Primary).or_else(|| ruled(Role::Secondary)),
         changes_password: asked.contains("password"),
         secondary_missing: missing,
         unusable: &unusable,
@@ -92,11 +94,37 @@ fn nobody_is_primary_while_the_link_is_not_serving() {
 fn sessions_take_turns_over_the_secondaries() {
     let view = view("onprem", &["mi", "dr"]);
     let pick = |turn| {
-        let question =
-            Question { read_only: true, changes_password: false, secondary_missing: REFUSE, unusable: &[], turn };
+        let question = Question {
+            read_only: true,
+            ruled: None,
+            changes_password: false,
+            secondary_missing: REFUSE,
+            unusable: &[],
+            turn,
+        };
         route(&view, question).map(|route| route.replica.as_str().to_owned())
     };
     assert_eq!(pick(0), Ok("mi".to_owned()));
     assert_eq!(pick(1), Ok("dr".to_owned()));
     assert_eq!(pick(2), Ok("mi".to_owned()));
+}
+
+#[test]
+fn a_rule_comes_before_the_intent() {
+    let view = view("onprem", &["mi"]);
+    check(&view, "read-only, rule: primary", FALL_BACK, &[], Ok(("onprem", Reason::Rule)));
+    check(&view, "rule: secondary", FALL_BACK, &[], Ok(("mi", Reason::Rule)));
+    check(&view, "read-only, rule: secondary", FALL_BACK, &[], Ok(("mi", Reason::Rule)));
+}
+
+#[test]
+fn a_rule_to_a_secondary_that_is_missing_follows_the_service() {
+    check(&view("onprem", &[]), "rule: secondary", FALL_BACK, &[], Ok(("onprem", Reason::SecondaryMissing)));
+    check(&view("onprem", &["mi"]), "rule: secondary", REFUSE, &["mi"], Err(NoRoute::Secondary));
+}
+
+#[test]
+fn no_rule_sends_a_password_change_to_a_secondary() {
+    let asked = "password, rule: secondary";
+    check(&view("onprem", &["mi"]), asked, FALL_BACK, &[], Ok(("onprem", Reason::PasswordChange)));
 }

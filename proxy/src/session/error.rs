@@ -1,6 +1,7 @@
 //! Why a session ended before it wanted to: whose fault it is, whether trying again is safe, what the client is told.
 
 use std::io;
+use std::sync::Arc;
 
 use link_control::topology::{LinkName, ReplicaName};
 use tds::DecodeError;
@@ -73,6 +74,8 @@ pub(crate) enum SessionError {
     TokenInClear(&'static str),
     #[error("replica {0} sends the login on to another server, which cannot be followed with Windows authentication")]
     BoundLogin(ReplicaName),
+    #[error("rule {rule} rejects this login: {message}")]
+    Rejected { rule: Arc<str>, message: String },
     #[error("the limit of {limit} {what} is reached")]
     Limit { what: &'static str, limit: usize },
     #[error("the login took longer than its limit")]
@@ -139,6 +142,8 @@ const LIMIT_REACHED: i32 = 10928;
 const CONNECTION_LOST: i32 = 10054;
 /// SQL Server's "cannot be used with Windows authentication"; no driver retries it.
 const UNTRUSTED: i32 = 18452;
+/// SQL Server's "logon failed due to trigger execution", its own way for operators to refuse a login; no driver retries it.
+const REFUSED_BY_RULE: i32 = 17892;
 /// SQL Server's "the login packet is structurally invalid"; no driver retries it.
 const INVALID_LOGIN: i32 = 17832;
 /// A resource error: the session ends, the client's pool need not.
@@ -162,6 +167,7 @@ impl SessionError {
             | Self::StrictWithoutCertificate
             | Self::TdsVersion(_)
             | Self::TokenInClear(_)
+            | Self::Rejected { .. }
             | Self::Stalled("client") => Fault::Client,
             Self::Limit { .. } | Self::LoginTooSlow | Self::Draining => Fault::Proxy,
             _ => Fault::Backend,
@@ -196,6 +202,7 @@ impl SessionError {
             Self::BoundLogin(_) => {
                 answer(UNTRUSTED, CLASS_LOGIN, "use a SQL login, or name that server as the replica")
             }
+            Self::Rejected { .. } => answer(REFUSED_BY_RULE, CLASS_LOGIN, "retrying does not help"),
             Self::Limit { .. } => answer(LIMIT_REACHED, CLASS_RESOURCE, "retry later, or raise the limit"),
             Self::BackendLeft { .. }
             | Self::BackendIo { phase: Phase::Request, .. }

@@ -1,5 +1,7 @@
 //! Which replica a client is logged in to, and the login there.
 
+use std::sync::Arc;
+
 use bytes::BytesMut;
 use link_control::topology::{LinkView, ReplicaName};
 use tds::login7::{FeatureId, Login7, OptionFlags3};
@@ -8,9 +10,10 @@ use tracing::{info, warn};
 use super::Session;
 use super::error::{self, SessionError};
 use crate::backend::{Attempt, Backend, Dialogue, OnBehalf, Outcome, Rejection};
-use crate::config::Encryption;
+use crate::config::{Action, Encryption, Rule};
 use crate::places::Place;
-use crate::route::{self, NoRoute, Question, Role, Route};
+use crate::route::{self, NoRoute, Question, Reason, Role, Route};
+use crate::rules::{self, Visitor};
 
 /// Refusals that say "this replica does not serve readers now": SQL Server's errors for databases that are not
 /// readable, not there yet, or on a replica that changes its role.
@@ -30,6 +33,8 @@ pub(super) struct Login<'a> {
 pub(super) struct LoggedIn {
     pub(super) backend: Box<Backend>,
     pub(super) route: Route,
+    /// The operator's rule that applied.
+    pub(super) rule: Option<Arc<str>>,
     /// Held while the session lasts.
     pub(super) place: Place,
     /// The login response for the client.
@@ -50,6 +55,7 @@ impl Login<'_> {
     /// Finds a replica and logs in there. A secondary that does not serve is passed over if the service allows it.
     pub(super) async fn run(self, dialogue: &mut Dialogue<'_>) -> Result<Answer, SessionError> {
         self.check(dialogue)?;
+        let rule = self.rule()?;
         // One picture for the whole login: a failover between two looks would mix two epochs.
         let topology = self.session.shared.topology_for(&self.session.setup);
         let service = &self.session.service.config;
@@ -60,14 +66,21 @@ impl Login<'_> {
         let mut unusable: Vec<ReplicaName> = Vec::new();
         let mut last_error = None;
         loop {
-            let route = match route::route(link, self.question(&unusable)) {
+            let route = match route::route(link, self.question(rule, &unusable)) {
                 Ok(route) => route,
                 Err(no_route) => return Err(last_error.unwrap_or_else(|| nowhere(link, no_route))),
             };
             match self.try_on(&route, dialogue).await {
                 Ok(Outcome::Accepted { backend, answer }) => {
-                    self.log(&route, &backend, link);
-                    return Ok(Answer::LoggedIn(Box::new(LoggedIn { backend, route, place: self.place, answer })));
+                    self.log(&route, rule, &backend, link);
+                    let rule = rule.map(|rule| Arc::clone(&rule.name));
+                    return Ok(Answer::LoggedIn(Box::new(LoggedIn {
+                        backend,
+                        route,
+                        rule,
+                        place: self.place,
+                        answer,
+                    })));
                 }
                 Ok(Outcome::Rejected(rejection)) if self.passes_over(&route, &rejection, dialogue) => {
                     warn!(replica = %route.replica, number = rejection.number, "the secondary does not serve");
@@ -99,9 +112,34 @@ impl Login<'_> {
         self.login.feature(FeatureId::FederatedAuthentication).is_some()
     }
 
-    fn question<'q>(&self, unusable: &'q [ReplicaName]) -> Question<'q> {
+    /// The operator's rule for this session; an error if that turns it away.
+    fn rule(&self) -> Result<Option<&Rule>, SessionError> {
+        let visitor = Visitor {
+            service: &self.session.service.config.name,
+            address: self.session.guard.client().ip(),
+            login: &self.login.user_name,
+            application: &self.login.application_name,
+            host: &self.login.host_name,
+            database: &self.login.database,
+        };
+        let Some(rule) = rules::first_match(&self.session.setup.config.rules, visitor) else { return Ok(None) };
+        self.session.setup.meters.rule_matched(&rule.name, rule.action.as_str());
+        match &rule.action {
+            Action::Reject { message } => {
+                Err(SessionError::Rejected { rule: Arc::clone(&rule.name), message: message.clone() })
+            }
+            _ => Ok(Some(rule)),
+        }
+    }
+
+    fn question<'q>(&self, rule: Option<&Rule>, unusable: &'q [ReplicaName]) -> Question<'q> {
         Question {
             read_only: self.login.is_read_only_intent(),
+            ruled: rule.and_then(|rule| match rule.action {
+                Action::Primary => Some(Role::Primary),
+                Action::Secondary => Some(Role::Secondary),
+                Action::Intent | Action::Reject { .. } => None,
+            }),
             changes_password: self.login.option_flags3.contains(OptionFlags3::CHANGE_PASSWORD),
             secondary_missing: self.session.service.config.secondary_missing,
             unusable,
@@ -118,6 +156,11 @@ impl Login<'_> {
         let attempt = Attempt {
             target,
             login: self.login,
+            // A secondary may take only sessions that declare that they read, and a primary may send those away.
+            read_only: match route.reason {
+                Reason::Rule => route.role == Role::Secondary,
+                _ => self.login.is_read_only_intent(),
+            },
             client_strict: self.strict,
             on_behalf: self.on_behalf,
             packet_bytes_max: self.session.service.config.packet_bytes_max,
@@ -134,7 +177,7 @@ impl Login<'_> {
         route.role == Role::Secondary && !dialogue.has_spoken() && NOT_SERVING.contains(&rejection.number)
     }
 
-    fn log(&self, route: &Route, backend: &Backend, link: &LinkView) {
+    fn log(&self, route: &Route, rule: Option<&Rule>, backend: &Backend, link: &LinkView) {
         info!(
             user = self.login.user_name,
             database = self.login.database,
@@ -143,6 +186,7 @@ impl Login<'_> {
             replica = %route.replica,
             role = route.role.as_str(),
             reason = route.reason.as_str(),
+            rule = rule.map(|rule| &*rule.name),
             backend_protection = backend.stream.protection(),
             "session logged in"
         );

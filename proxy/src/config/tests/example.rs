@@ -9,7 +9,8 @@ const EXAMPLE: &str = include_str!("../../../../config.example.toml");
 
 /// The example with the keys that have no default, too.
 fn with_optional_keys() -> String {
-    let uncomment = |line: &str| line.strip_prefix("# ").filter(|rest| is_key(rest)).unwrap_or(line).to_owned();
+    let written = |line: &str| is_key(line) || line.starts_with('[');
+    let uncomment = |line: &str| line.strip_prefix("# ").filter(|rest| written(rest)).unwrap_or(line).to_owned();
     EXAMPLE.lines().map(uncomment).collect::<Vec<_>>().join("\n")
 }
 
@@ -42,9 +43,13 @@ fn leaving_a_key_out_means_the_value_the_example_shows() {
             Err(_) => assert!(required.insert(*line), "{line}"),
         }
     }
-    let required: Vec<_> = required.iter().filter_map(|line| line.split(' ').next()).collect();
-    let want =
-        ["address", "address", "address", "certificate_file", "databases", "key_file", "link", "listen", "primary"];
+    let mut required: Vec<_> = required.iter().filter_map(|line| line.split(' ').next()).collect();
+    required.sort_unstable();
+    let mut want = vec!["certificate_file", "databases", "key_file", "link", "listen", "primary"];
+    want.extend(["address"; 3]);
+    // Of both rules: a name, an action, and a condition, without which a rule would be for everybody.
+    want.extend(["name", "name", "action", "action", "applications", "logins"]);
+    want.sort_unstable();
     assert_eq!(required, want);
 }
 
@@ -56,17 +61,19 @@ fn every_key_the_code_takes_is_in_the_example() {
     // The second replica only shows that there may be several; the first has every key.
     sections.remove("[replicas.mi]");
     for section in sections {
-        let body = text.split_once(section).map(|(_, rest)| rest).unwrap_or_default();
-        let body = body.split("\n[").next().unwrap_or_default();
-        let shown: BTreeSet<_> =
-            body.lines().filter(|line| is_key(line)).filter_map(|line| line.split(' ').next()).collect();
-        let probed = text.replace(section, &format!("{section}\nzzzzzzzzzzzzzzzz = 1"));
+        // A section that is there several times, such as a rule, shows its keys in all of them together.
+        let bodies = text.split(section).skip(1).filter_map(|rest| rest.split("\n[").next());
+        let lines = bodies.flat_map(str::lines).filter(|line| is_key(line));
+        let shown: BTreeSet<_> = lines.filter_map(|line| line.split(' ').next()).collect();
+        let probed = text.replacen(section, &format!("{section}\nzzzzzzzzzzzzzzzz = 1"), 1);
         let errors = Config::parse(&probed, folder.path()).unwrap_err();
         let taken: BTreeSet<_> = errors.errors()[0].instead.trim_start_matches("known are: ").split(", ").collect();
         assert_eq!(shown, taken, "{section}");
     }
     let errors = Config::parse(&format!("zzzzzzzzzzzzzzzz = 1\n{text}"), folder.path()).unwrap_err();
     let taken = errors.errors()[0].instead.trim_start_matches("known are: ").split(", ").map(str::to_owned);
-    let shown = text.lines().filter_map(|line| line.strip_prefix('[')?.split(['.', ']']).next().map(str::to_owned));
+    let shown = text
+        .lines()
+        .filter_map(|line| line.strip_prefix('[')?.trim_start_matches('[').split(['.', ']']).next().map(str::to_owned));
     assert_eq!(shown.collect::<BTreeSet<_>>(), taken.collect::<BTreeSet<_>>());
 }

@@ -5,9 +5,11 @@
 //! | `target.rs` | a replica as the connector needs it |
 //! | `connect.rs` | TCP, PRELOGIN, TLS as the operator wrote it |
 //! | `dialogue.rs` | the further legs of Windows and Entra logins |
+//! | `application.rs` | the application's name as the replica gets it |
 //! | `login.rs` | the client's LOGIN7 made fit for this leg; redirects followed |
 //! | `response.rs` | the login response, made fit for the client |
 
+mod application;
 mod connect;
 mod dialogue;
 mod login;

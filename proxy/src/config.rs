@@ -180,6 +180,8 @@ pub struct Service {
     pub secondary_missing: SecondaryMissing,
     /// The largest TDS packet granted to a client, in bytes with its header: 512 to 32767 ([MS-TDS] 2.2.6.4).
     pub packet_bytes_max: usize,
+    /// What replicas read behind the application's own name; empty for nothing. At most 64 UTF-16 units.
+    pub application_name_suffix: String,
 }
 
 /// How far a connection is encrypted, from least to most.

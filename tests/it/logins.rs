@@ -28,7 +28,19 @@ async fn the_login_reaches_the_replica_as_the_client_wrote_it() {
     assert!(through(&server, &login).await.error().is_none());
     let seen = server.login().await;
     assert_eq!(seen.server_name, "127.0.0.1", "Azure's gateways find the instance by the replica's own name");
-    assert_eq!(tds::login7::Login7 { server_name: login.server_name.clone(), ..seen }, login);
+    assert_eq!(seen.application_name, "raw client; tds-proxy", "a DBA sees who it is and which way it came");
+    let (server_name, application_name) = (login.server_name.clone(), login.application_name.clone());
+    assert_eq!(tds::login7::Login7 { server_name, application_name, ..seen }, login);
+}
+
+#[tokio::test]
+async fn a_service_may_pass_applications_names_on_as_they_are() {
+    let mut server = FakeServer::obliging("onprem").await;
+    let setup = Setup::primary("onprem", server.address).service("application_name_suffix = \"\"");
+    let proxy = setup.run().await;
+    let (_client, answer) = RawClient::log_in(proxy.address, &raw_client::login("SalesDB", false)).await;
+    assert!(answer.error().is_none());
+    assert_eq!(server.login().await.application_name, "raw client");
 }
 
 #[tokio::test]

@@ -11,6 +11,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::time::timeout;
 use tokio_rustls::TlsStream;
 
+use super::application;
 use super::connect::{self, Advertised, Connection, Leg, OnBehalf};
 use super::dialogue::Dialogue;
 use super::response::{self, ForClient, LoginResponse, Verdict};
@@ -39,6 +40,8 @@ const FEATURES_PASSED: [FeatureId; 7] = [
 pub(crate) struct Attempt<'a> {
     pub(crate) target: &'a Target,
     pub(crate) login: &'a Login7,
+    /// What to put behind the application's name.
+    pub(crate) application_name_suffix: &'a str,
     /// Whether to declare that the session only reads.
     pub(crate) read_only: bool,
     /// The client speaks TDS 8.0.
@@ -147,6 +150,7 @@ impl Attempt<'_> {
     fn fit(&self, place: &Place, advertised: Advertised) -> Login7 {
         let mut login = self.login.clone();
         login.server_name.clone_from(&place.host);
+        login.application_name = application::name(&login.application_name, self.application_name_suffix);
         login.packet_bytes = self.packet_bytes_asked();
         login.type_flags = match self.read_only {
             true => login.type_flags.with(TypeFlags::READ_ONLY_INTENT),

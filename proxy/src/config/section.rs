@@ -147,13 +147,23 @@ impl<'i> Section<'i> {
         example: &str,
         problems: &mut Problems<'_>,
     ) -> Option<Spanned<String>> {
-        let value = self.take(key)?;
-        let text = self.as_text(key, value, example, problems)?;
+        let text = self.text_or_empty(key, example, problems)?;
         if text.get_ref().is_empty() {
             problems.add(text.span(), &self.key(key), "is empty", format!("write for example {key} = \"{example}\""));
             return None;
         }
         Some(text)
+    }
+
+    /// A text, if it is there and one; it may be empty.
+    pub(super) fn text_or_empty(
+        &mut self,
+        key: &'static str,
+        example: &str,
+        problems: &mut Problems<'_>,
+    ) -> Option<Spanned<String>> {
+        let value = self.take(key)?;
+        self.as_text(key, value, example, problems)
     }
 
     fn as_text(

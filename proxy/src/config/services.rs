@@ -59,6 +59,7 @@ fn read_one(
     let choices = [("primary", SecondaryMissing::Primary), ("refuse", SecondaryMissing::Refuse)];
     let secondary_missing = section.choice("secondary_missing", SecondaryMissing::Primary, &choices, problems);
     let packet_bytes_max = size(&mut section, "packet_bytes_max", 16_383, 512..=32_767, problems);
+    let application_name_suffix = application_name_suffix(&mut section, problems);
     section.finish(problems);
     Some(Service {
         name: name.into(),
@@ -68,7 +69,18 @@ fn read_one(
         certificate,
         secondary_missing,
         packet_bytes_max,
+        application_name_suffix,
     })
+}
+
+fn application_name_suffix(section: &mut Section<'_>, problems: &mut Problems<'_>) -> String {
+    const KEY: &str = "application_name_suffix";
+    let Some(suffix) = section.text_or_empty(KEY, SUFFIX, problems) else { return SUFFIX.to_owned() };
+    if suffix.get_ref().encode_utf16().count() > SUFFIX_CHARS_MAX {
+        let what = "leaves too little room for the application's own name";
+        problems.add(suffix.span(), &section.key(KEY), what, format!("write {SUFFIX_CHARS_MAX} characters at most"));
+    }
+    suffix.into_inner()
 }
 
 fn link(section: &mut Section<'_>, links: &Links, problems: &mut Problems<'_>) -> Option<String> {
@@ -100,3 +112,9 @@ fn overlap(a: SocketAddr, b: SocketAddr) -> bool {
     let covers = |wide: IpAddr, ip: IpAddr| any_v6(wide) || (wide.is_unspecified() && wide.is_ipv4() == ip.is_ipv4());
     a.port() != 0 && a.port() == b.port() && (a.ip() == b.ip() || covers(a.ip(), b.ip()) || covers(b.ip(), a.ip()))
 }
+
+/// What replicas read behind an application's name.
+const SUFFIX: &str = "; tds-proxy";
+
+/// Half of what SQL Server takes for an application's name, so that the other half is the application's.
+const SUFFIX_CHARS_MAX: usize = 64;

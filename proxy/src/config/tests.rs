@@ -2,6 +2,7 @@
 
 mod example;
 mod files;
+mod names;
 mod rules;
 
 use std::path::Path;

@@ -156,6 +156,7 @@ impl Login<'_> {
         let attempt = Attempt {
             target,
             login: self.login,
+            application_name_suffix: &self.session.service.config.application_name_suffix,
             // A secondary may take only sessions that declare that they read, and a primary may send those away.
             read_only: match route.reason {
                 Reason::Rule => route.role == Role::Secondary,

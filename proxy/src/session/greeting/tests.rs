@@ -35,6 +35,7 @@ fn service(encryption: Encryption) -> Service {
         certificate: None,
         secondary_missing: SecondaryMissing::Primary,
         packet_bytes_max: 8000,
+        application_name_suffix: String::new(),
     }
 }
 

@@ -29,6 +29,13 @@ pub(crate) fn localhost() -> ServerName<'static> {
     ServerName::try_from("localhost").unwrap()
 }
 
+/// Two connected sockets.
+pub(crate) async fn pair() -> (TcpStream, TcpStream) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let near = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+    (near, listener.accept().await.unwrap().0)
+}
+
 /// Two connected sockets with a watcher between them: client, server, what went up, what came down.
 pub(crate) async fn watched_pair() -> (TcpStream, TcpStream, Watched, Watched) {
     let front = TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -5,11 +5,10 @@ use std::future::poll_fn;
 use bytes::BytesMut;
 use tds::packet::{Framing, PacketKind};
 use tokio::io::AsyncWriteExt;
-use tokio::net::{TcpListener, TcpStream};
 
 use super::*;
 use crate::net::messages;
-use crate::net::testing::{handshake_packets, identity, localhost, records, watched_pair};
+use crate::net::testing::{handshake_packets, identity, localhost, pair, records, watched_pair};
 
 /// Counts what passes.
 #[derive(Default)]
@@ -22,12 +21,6 @@ impl Observer for Count {
     }
 }
 
-async fn connected() -> (TcpStream, TcpStream) {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let near = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
-    (near, listener.accept().await.unwrap().0)
-}
-
 #[tokio::test]
 async fn each_packet_is_one_record_even_while_the_sink_is_slow() {
     let (server, client) = identity();
@@ -36,7 +29,7 @@ async fn each_packet_is_one_record_even_while_the_sink_is_slow() {
         tokio::join!(server.accept_wrapped(far, false), client.connect_wrapped(near, localhost()));
     let mut sink = Stream::Tls(Box::new(connected_tls.unwrap()));
     let mut reader = Stream::Tls(Box::new(accepted.unwrap()));
-    let (mut writer, source) = connected().await;
+    let (mut writer, source) = pair().await;
     let mut source = Stream::Plain(source);
 
     let body = vec![7; 1000 * 7992];
@@ -64,8 +57,8 @@ async fn each_packet_is_one_record_even_while_the_sink_is_slow() {
 
 #[tokio::test]
 async fn half_a_packet_never_leaves() {
-    let (mut writer, source) = connected().await;
-    let (sink, mut reader) = connected().await;
+    let (mut writer, source) = pair().await;
+    let (sink, mut reader) = pair().await;
     let (mut source, mut sink) = (Stream::Plain(source), Stream::Plain(sink));
     let mut framed = BytesMut::new();
     packet::put_message(&mut framed, Framing::new(PacketKind::SqlBatch, 4096), &[1; 100]);

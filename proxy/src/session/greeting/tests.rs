@@ -5,12 +5,11 @@ use std::time::Duration;
 use tds::login7::Password;
 use tds::prelogin::{Encryption as Offer, Version};
 use tokio::io::AsyncWriteExt;
-use tokio::net::TcpListener;
 use tokio_rustls::TlsStream;
 
 use super::*;
 use crate::config::{SecondaryMissing, Timeouts};
-use crate::net::testing::{identity, localhost};
+use crate::net::testing::{identity, localhost, pair};
 use crate::net::tls::ClientTls;
 
 const PASSWORD: &str = "pässwörd";
@@ -73,9 +72,7 @@ where
     F: Future<Output = ()> + Send + 'static,
 {
     let (server, client) = identity();
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let near = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
-    let (far, _) = listener.accept().await.unwrap();
+    let (near, far) = pair().await;
     let client = tokio::spawn(acts(near, client));
     let (service, timeouts) = (service(encryption), timeouts());
     let advertised = Advertised { version: Version::default(), fed_auth_required: false };

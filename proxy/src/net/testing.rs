@@ -33,6 +33,8 @@ pub(crate) fn localhost() -> ServerName<'static> {
 pub(crate) async fn pair() -> (TcpStream, TcpStream) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let near = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+    // What was written is in the other's socket at once, and does not wait for an acknowledgement.
+    near.set_nodelay(true).unwrap();
     (near, listener.accept().await.unwrap().0)
 }
 

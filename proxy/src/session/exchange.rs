@@ -28,6 +28,8 @@ pub(crate) struct Exchange {
     acknowledged: bool,
     /// The open transaction's descriptor, 0 for none.
     transaction: u64,
+    /// Tokens passed unseen, so the transaction may have changed with them.
+    unsure: bool,
     scanner: Scanner,
     /// The token stream made no sense; the session goes on by packets alone.
     scan_error: Option<DecodeError>,
@@ -44,6 +46,7 @@ impl Exchange {
             answering: false,
             acknowledged: false,
             transaction: 0,
+            unsure: false,
             scanner,
             scan_error: None,
         }
@@ -56,7 +59,7 @@ impl Exchange {
 
     /// Whether the session must stay where it is: a transaction is open, or may be since the tokens were lost.
     pub(crate) fn in_transaction(&self) -> bool {
-        self.transaction != 0 || self.scan_error.is_some()
+        self.transaction != 0 || self.unsure || self.scan_error.is_some()
     }
 
     /// Whether tokens of our own may follow what passed so far.
@@ -122,9 +125,10 @@ impl Exchange {
         if self.scan_error.is_some() {
             return;
         }
-        let (transaction, acknowledged) = (&mut self.transaction, &mut self.acknowledged);
+        let (transaction, unsure, acknowledged) = (&mut self.transaction, &mut self.unsure, &mut self.acknowledged);
         let scanned = self.scanner.scan(body, &mut |event| match event {
-            Event::EnvChange(_, change) => follow_transaction(transaction, change),
+            Event::EnvChange(_, change) => *unsure &= !follow_transaction(transaction, change),
+            Event::Blind => *unsure = true,
             Event::Done(done) if done.status.contains(DoneStatus::ATTENTION) => *acknowledged = true,
             _ => {}
         });
@@ -172,14 +176,14 @@ fn owe(due: &mut u16) -> Result<(), DecodeError> {
     Ok(())
 }
 
-fn follow_transaction(transaction: &mut u64, change: &[u8]) {
-    match EnvChange::decode(&mut Reader::new(change)) {
-        Ok(EnvChange::Begin(descriptor) | EnvChange::Enlist(descriptor)) => *transaction = descriptor,
-        Ok(EnvChange::Commit(_) | EnvChange::Rollback(_) | EnvChange::Defect(_) | EnvChange::TransactionEnded(_)) => {
-            *transaction = 0;
-        }
-        _ => {}
-    }
+/// True when the change says what transaction there is.
+fn follow_transaction(transaction: &mut u64, change: &[u8]) -> bool {
+    *transaction = match EnvChange::decode(&mut Reader::new(change)) {
+        Ok(EnvChange::Begin(descriptor) | EnvChange::Enlist(descriptor)) => descriptor,
+        Ok(EnvChange::Commit(_) | EnvChange::Rollback(_) | EnvChange::Defect(_) | EnvChange::TransactionEnded(_)) => 0,
+        _ => return false,
+    };
+    true
 }
 
 #[cfg(test)]

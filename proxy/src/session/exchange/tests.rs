@@ -9,7 +9,7 @@ use super::*;
 /// Runs a script of packets, given as words, and checks whether the session is idle and in a transaction afterwards.
 ///
 /// Client: `batch`, `batch-part`, `ignored`, `attention`. Server: `done`, `part`, `ack`, `done+ack`, `begin`, `commit`,
-/// `rows` (a response whose tokens nobody knows).
+/// `blind` (a row whose metadata only the client knows), `rows` (a response whose tokens nobody knows).
 #[track_caller]
 fn check(script: &str, idle: bool, in_transaction: bool) {
     let mut exchange = Exchange::new(4096, Scanner::new(Agreed::default()));
@@ -35,6 +35,9 @@ fn play(exchange: &mut Exchange, word: &str) -> Result<bool, DecodeError> {
         "part" => respond(exchange, Status::NORMAL, &done(DoneStatus::MORE)),
         "begin" => respond(exchange, end, &changed(EnvChange::Begin(7))),
         "commit" => respond(exchange, end, &changed(EnvChange::Commit(7))),
+        "blind" => {
+            respond(exchange, end, &[&[0x81, 0xFF, 0xFF, 0xD1, 1, 2, 3, 4][..], &done(DoneStatus::default())].concat())
+        }
         "rows" => respond(exchange, end, &[0x01, 0x02]),
         other => panic!("no such word: {other}"),
     }
@@ -115,6 +118,13 @@ fn tokens_that_make_no_sense_leave_the_packets_to_count_by() {
     check("batch rows", true, true);
     check("batch rows batch attention rows", false, true);
     check("batch rows batch attention rows rows", true, true);
+}
+
+#[test]
+fn a_transaction_is_unsure_after_rows_that_only_the_client_understands() {
+    check("batch blind", true, true);
+    check("batch blind batch done", true, true);
+    check("batch blind batch begin batch commit", true, false);
 }
 
 #[track_caller]

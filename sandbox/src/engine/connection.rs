@@ -50,6 +50,6 @@ impl Lease {
     /// Lets `interrupter` end what runs on this connection.
     pub(crate) fn obey(&mut self, interrupter: &Interrupter) -> Result<()> {
         let interrupter = interrupter.clone();
-        self.connection.progress_handler(STEPS, Some(move || interrupter.is_raised()))
+        self.connection.progress_handler(STEPS, Some(move || interrupter.stops_sqlite()))
     }
 }

@@ -13,6 +13,8 @@ pub(crate) struct Interrupter {
 #[derive(Debug, Default)]
 struct Signal {
     raised: AtomicBool,
+    /// SQLite must not be interrupted now: it would roll back work that an attention must leave alone.
+    shielded: AtomicBool,
     guard: Mutex<()>,
     changed: Condvar,
 }
@@ -27,6 +29,16 @@ impl Interrupter {
 
     pub(crate) fn is_raised(&self) -> bool {
         self.shared.raised.load(Ordering::SeqCst)
+    }
+
+    /// Whether SQLite is to stop what it runs.
+    pub(crate) fn stops_sqlite(&self) -> bool {
+        self.is_raised() && !self.shared.shielded.load(Ordering::SeqCst)
+    }
+
+    /// Keeps SQLite from being interrupted, or no longer.
+    pub(crate) fn shield(&self, shielded: bool) {
+        self.shared.shielded.store(shielded, Ordering::SeqCst);
     }
 
     pub(crate) fn clear(&self) {

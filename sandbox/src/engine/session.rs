@@ -169,6 +169,8 @@ impl Session {
         self.nesting = 0;
         if outcome.is_err() {
             self.abandon_statement();
+            // The client that stopped the request may not be there to hear it.
+            let _ = self.report_lost_work(sink);
             if self.options.xact_abort {
                 // The client that stopped the request still learns that its transaction is gone, if it is there.
                 let _ = self.rollback_all(sink);

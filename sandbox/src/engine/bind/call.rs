@@ -1,7 +1,7 @@
 //! Function calls that are neither strings, dates nor aggregates, and the way to those.
 
 use super::super::ast::{Call, Expr, Name};
-use super::super::catalog::{Role, object_key, resolve};
+use super::super::catalog::{Role, object_key, resolve, views};
 use super::super::error::SqlError;
 use super::super::types::{CharKind, Type};
 use super::coerce::{common_type, converted, literal, type_code};
@@ -332,9 +332,12 @@ impl Binder<'_> {
                 let code = type_code(value.type_);
                 Bound::new(format!("is_numeric({},{code})", value.sql), Type::Int, false)
             }
-            ("COL_LENGTH" | "TYPE_NAME" | "OBJECT_NAME" | "COL_NAME", ..) => {
-                return Err(SqlError::unsupported(name));
+            ("TYPE_NAME", Some(id), None, None) => self.looked_up(id, views::type_names())?,
+            ("OBJECT_NAME", Some(id), None, None) => {
+                let names = self.names.catalog.database(self.names.database).map(views::object_names);
+                self.looked_up(id, names.unwrap_or_default())?
             }
+            ("COL_LENGTH" | "COL_NAME", ..) => return Err(SqlError::unsupported(name)),
             ("DATALENGTH", Some(value), None, None) => {
                 let code = type_code(value.type_);
                 let type_ = if value.type_.text_length().is_none() { Type::BigInt } else { Type::Int };
@@ -343,6 +346,14 @@ impl Binder<'_> {
             ("HASHBYTES" | "CHECKSUM" | "BINARY_CHECKSUM", ..) => return Err(SqlError::unsupported(name)),
             _ => return Ok(None),
         }))
+    }
+
+    /// The name that belongs to an id.
+    fn looked_up(&self, id: Bound, names: Vec<(i32, String)>) -> Result<Bound, SqlError> {
+        let id = self.implicit(id, Type::Int)?;
+        let branches: String =
+            names.iter().map(|(known, name)| format!(" WHEN {known} THEN {}", literal(name))).collect();
+        Ok(Bound::new(format!("(CASE {} WHEN NULL THEN NULL{branches} END)", id.sql), Type::SYSNAME, true))
     }
 
     fn numeric_argument(&self, value: Bound, name: &str) -> Result<Bound, SqlError> {

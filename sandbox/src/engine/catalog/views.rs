@@ -74,6 +74,19 @@ type Rows = (Vec<(&'static str, Type)>, Vec<Vec<String>>);
 
 const NAME: Type = Type::SYSNAME;
 
+/// Names of the system types by id.
+pub(crate) fn type_names() -> Vec<(i32, String)> {
+    let known = TYPES.iter().map(|(name, id, _)| (i32::from(*id), (*name).to_owned()));
+    let more = [(239, "nchar"), (241, "xml"), (256, "sysname")].map(|(id, name)| (id, name.to_owned()));
+    known.chain(more).collect()
+}
+
+/// Names of a database's objects by id.
+pub(crate) fn object_names(database: &Database) -> Vec<(i32, String)> {
+    let tables = database.tables.values().map(|table| (table.id, table.name.clone()));
+    tables.chain(database.procedures.values().map(|one| (one.id, one.name.clone()))).collect()
+}
+
 fn system_view(catalog: &Catalog, database: &Database, object: &str) -> Option<Rows> {
     Some(match object {
         "databases" => databases(catalog),

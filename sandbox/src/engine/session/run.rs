@@ -199,6 +199,7 @@ impl Session {
         let error = error.at_line(statement.line);
         self.error = error.number;
         self.row_count = 0;
+        self.report_lost_work(sink)?;
         let thrown = std::mem::take(&mut self.thrown);
         let aborts = thrown
             || self.options.xact_abort && !error.is_compile_time() && error.number < 50_000

@@ -235,7 +235,16 @@ impl Session {
         if alone {
             self.transaction = Some(Transaction::default());
         }
-        let done = self.open_write(reach).and_then(|()| work(self));
+        // An interrupted write makes SQLite roll back its whole transaction. Where that holds earlier work, the write
+        // runs to its end instead, because an attention must leave the transaction as it was.
+        let has_work = self.transaction.as_ref().is_some_and(Transaction::is_open);
+        let opened = self.open_write(reach);
+        self.interrupter.shield(has_work);
+        let done = opened.and_then(|()| work(self));
+        self.interrupter.shield(false);
+        if !has_work && done.is_err() {
+            self.forget_lost_work();
+        }
         if !alone {
             return done;
         }
@@ -244,6 +253,34 @@ impl Session {
             self.rollback_work();
         }
         done
+    }
+
+    /// Whether SQLite has rolled back by itself what the transaction thinks is open.
+    fn has_lost_work(&self) -> bool {
+        let open = self.transaction.as_ref().is_some_and(Transaction::is_open);
+        open && self.lease.as_ref().is_some_and(|lease| lease.connection.is_autocommit())
+    }
+
+    /// The transaction's first write was rolled back by SQLite: it goes on as if it had written nothing.
+    fn forget_lost_work(&mut self) {
+        if !self.has_lost_work() {
+            return;
+        }
+        if let Some(lease) = &self.lease {
+            lease.changes.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        }
+        if let Some(transaction) = &mut self.transaction {
+            transaction.open = false;
+            transaction.guard = None;
+            transaction.catalog = None;
+            transaction.records.clear();
+            self.temporary = std::mem::take(&mut transaction.temporary);
+        }
+    }
+
+    /// A full disk or a failing one makes SQLite roll back: the client must know that its transaction is gone.
+    pub(super) fn report_lost_work(&mut self, sink: &mut dyn Sink) -> Result<(), Stop> {
+        if self.has_lost_work() { self.rollback_all(sink) } else { Ok(()) }
     }
 
     /// Takes the writer lock and opens SQLite's transaction where that is still to be done.

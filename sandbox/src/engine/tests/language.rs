@@ -200,6 +200,7 @@ fn procedures_take_parameters_and_return() {
 
 #[test]
 fn catalog_views_answer() {
+    check("SELECT TYPE_NAME(56), OBJECT_NAME(OBJECT_ID('Orders')), TYPE_NAME(1)", &["int|Orders|NULL", "(1)"]);
     check("SELECT name FROM sys.tables", &["Orders", "(1)"]);
     check(
         "SELECT c.name, t.name, c.is_identity FROM sys.columns c JOIN sys.types t ON t.user_type_id = c.user_type_id WHERE c.object_id = OBJECT_ID('dbo.Orders') ORDER BY c.column_id",

@@ -130,6 +130,82 @@ fn an_attention_ends_a_wait_a_query_and_a_lock() {
     }
 }
 
+/// Raises the session's own interrupt at the first OUTPUT row of a statement, as an attention would.
+struct StopsAtFirstRow(std::sync::Arc<dyn crate::engine::front::Interrupt>, Transcript);
+
+impl crate::engine::sink::Sink for StopsAtFirstRow {
+    fn columns(&mut self, columns: &[crate::engine::sink::Column]) -> Result<(), crate::engine::sink::Stop> {
+        self.1.columns(columns)
+    }
+
+    fn row(&mut self, _: &[tds::value::Value]) -> Result<(), crate::engine::sink::Stop> {
+        self.0.interrupt();
+        Err(crate::engine::sink::Stop)
+    }
+
+    fn message(&mut self, message: crate::engine::sink::Message) -> Result<(), crate::engine::sink::Stop> {
+        self.1.message(message)
+    }
+
+    fn environment(&mut self, change: crate::engine::sink::Environment) -> Result<(), crate::engine::sink::Stop> {
+        self.1.environment(change)
+    }
+
+    fn end(&mut self, end: crate::engine::sink::StatementEnd) -> Result<(), crate::engine::sink::Stop> {
+        self.1.end(end)
+    }
+
+    fn return_value(&mut self, value: crate::engine::sink::ReturnValue) -> Result<(), crate::engine::sink::Stop> {
+        self.1.return_value(value)
+    }
+
+    fn return_status(&mut self, status: i32) -> Result<(), crate::engine::sink::Stop> {
+        self.1.return_status(status)
+    }
+
+    fn stopped(&self) -> bool {
+        false
+    }
+}
+
+#[test]
+fn an_attention_leaves_earlier_work_of_the_transaction() {
+    let pair = pair();
+    let mut session = login(pair.onprem());
+    let mut sink = StopsAtFirstRow(session.interrupt(), Transcript::default());
+    let sql = "BEGIN TRAN INSERT Orders VALUES (42, 1) SELECT OrderID FROM Orders";
+    assert!(session.batch(sql, &mut sink).is_err());
+    assert_eq!(sink.1.lines, ["begin", "(1)"]);
+    let said =
+        transcript(session.as_mut(), "SELECT @@TRANCOUNT COMMIT SELECT CustomerID FROM Orders WHERE CustomerID = 42");
+    assert_eq!(said, ["1", "(1)", "commit", "42", "(1)"]);
+}
+
+#[test]
+fn an_interrupted_write_costs_the_transaction_nothing_it_had() {
+    let pair = pair();
+    for (before, kept) in [("", "0"), ("INSERT Orders VALUES (-1, 1) ", "1")] {
+        let mut session = login(pair.onprem());
+        transcript(session.as_mut(), &format!("BEGIN TRAN {before}"));
+        let interrupt = session.interrupt();
+        let writing = std::thread::spawn(move || {
+            let sql = "INSERT Orders SELECT value, 1 FROM GENERATE_SERIES(1, 100000)";
+            let stopped = session.batch(sql, &mut Transcript::default()).is_err();
+            (session, stopped)
+        });
+        while !writing.is_finished() {
+            interrupt.interrupt();
+            std::thread::yield_now();
+        }
+        let (mut session, _) = writing.join().expect("no panic");
+        let said = transcript(
+            session.as_mut(),
+            "SELECT @@TRANCOUNT, COUNT(*) FROM Orders WHERE CustomerID = -1 ROLLBACK SELECT COUNT(*) FROM Orders",
+        );
+        assert_eq!(said, [&format!("1|{kept}"), "(1)", "rollback", "3", "(1)"], "after {before:?}");
+    }
+}
+
 #[test]
 fn reset_forgets_the_session_but_not_its_database_rows() {
     let pair = pair();

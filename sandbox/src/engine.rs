@@ -1,8 +1,8 @@
 //! The simulated database engine behind one server: T-SQL in, rows and messages out. Knows nothing of TDS framing.
 //!
-//! A batch goes through [`lexer`] and [`parser`] to [`ast`], [`bind`] turns each statement into one of SQLite with
-//! [`functions`] that have T-SQL's semantics, and [`session`] runs it and tells the [`sink`]. [`replication`] ships
-//! commits from the primary of a [`Pair`] to its secondary.
+//! A batch goes through `lexer` and `parser` to `ast`, `bind` turns each statement into one of SQLite with
+//! `functions` that have T-SQL's semantics, and `session` runs it and tells the [`sink`]. `replication` ships
+//! commits from the primary of a `Pair` to its secondary.
 
 mod ast;
 mod bind;

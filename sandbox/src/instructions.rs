@@ -21,8 +21,8 @@ pub(crate) fn json(running: &Running) -> String {
 pub(crate) fn text(running: &Running) -> String {
     let (onprem, mi) = (running.onprem.address(), running.mi.address());
     let mut text = format!(
-        "Two simulated SQL Servers are up. This is a simulation for trying things out, not a database: data lives in\n\
-         memory, T-SQL is a subset, and what is not supported is refused with an error.\n\n\
+        "Two simulated SQL Servers are up. This is a simulation for trying things out, not a database: its data\n\
+         goes when it stops, T-SQL is a subset, and what is not supported is refused with an error.\n\n\
          onprem (takes writes)       {onprem}\n\
          mi     (read-only copy)     {mi}\n\
          login  {LOGIN} / {PASSWORD}, database {DATABASE}, table dbo.Orders\n\

@@ -114,6 +114,15 @@ fn conversions(connection: &Connection) -> Result<()> {
     strict(connection, "cv_store", 4, |context| {
         converted(context, 0, Reason::Store).map_err(|error| named_truncation(error, context))
     })?;
+    strict(connection, "row_count", 1, |context| match integer(context, 0) {
+        rows if rows < 0 => Err(SqlError::new(
+            1060,
+            15,
+            1,
+            "The number of rows provided for a TOP or FETCH clauses row count parameter must be an integer.",
+        )),
+        rows => Ok(Stored::Integer(rows)),
+    })?;
     strict(connection, "instant", 1, |context| Ok(Stored::Integer(utc_ticks(blob(context, 0)))))?;
     strict(connection, "data_length", 2, |context| {
         let type_ = type_of_code(integer(context, 1));

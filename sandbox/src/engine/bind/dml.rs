@@ -232,7 +232,7 @@ impl Binder<'_> {
     fn top(&mut self, top: Option<&Expr>) -> Result<String, SqlError> {
         let Some(top) = top else { return Ok(String::new()) };
         let top = self.expression(top)?;
-        Ok(format!(" LIMIT {}", self.implicit(top, Type::BigInt)?.sql))
+        Ok(format!(" LIMIT {}", super::query::row_count(&self.implicit(top, Type::BigInt)?.sql)))
     }
 
     /// The table a statement changes and, where it has FROM, its sources and the name it goes by there.

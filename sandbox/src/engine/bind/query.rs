@@ -166,10 +166,10 @@ impl Binder<'_> {
             None => "-1".to_owned(),
             Some(fetch) => {
                 let fetch = self.expression(fetch)?;
-                self.implicit(fetch, Type::BigInt)?.sql
+                row_count(&self.implicit(fetch, Type::BigInt)?.sql)
             }
         };
-        Ok(format!(" LIMIT {fetch} OFFSET {}", offset.sql))
+        Ok(format!(" LIMIT {fetch} OFFSET {}", row_count(&offset.sql)))
     }
 
     fn unify_branches(&self, branches: &mut [(Option<SetOperator>, BoundSelect)]) -> Result<(), SqlError> {
@@ -373,6 +373,11 @@ fn compound_order(order: &[OrderItem], columns: &[OutColumn]) -> Result<Vec<Stri
         terms.push(format!("{}{}", position + 1, if item.descending { " DESC" } else { "" }));
     }
     Ok(terms)
+}
+
+/// A count of rows, which SQLite would take for "all" if it were negative.
+pub(super) fn row_count(sql: &str) -> String {
+    if sql.bytes().all(|byte| byte.is_ascii_digit()) { sql.to_owned() } else { format!("row_count({sql})") }
 }
 
 pub(super) fn order_term(value: &Bound, descending: bool) -> String {

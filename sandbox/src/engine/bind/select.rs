@@ -33,7 +33,7 @@ impl Binder<'_> {
         if let Some(top) = &select.top {
             let top = self.expression(top)?;
             let top = self.implicit(top, Type::BigInt)?;
-            bound.limit = format!(" LIMIT {} ", top.sql);
+            bound.limit = format!(" LIMIT {} ", super::query::row_count(&top.sql));
         }
         Ok(bound)
     }

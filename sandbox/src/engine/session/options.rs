@@ -170,8 +170,7 @@ impl Session {
         if let Some((_, bit)) = BITS.iter().find(|(known, _)| *known == name) {
             // Comparisons with NULL and concatenations would answer otherwise.
             if off && matches!(name, "ANSI_NULLS" | "CONCAT_NULL_YIELDS_NULL") {
-                self.options.bits &= !bit;
-                return Ok(());
+                return Err(SqlError::unsupported(format!("SET {name} OFF")).into());
             }
             self.options.bits = if off { self.options.bits & !bit } else { self.options.bits | bit };
             return Ok(());

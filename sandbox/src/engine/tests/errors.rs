@@ -31,6 +31,12 @@ fn mistakes_have_sql_servers_numbers() {
             "8120: Column 'Total' is invalid in the select list because it is not contained in either an aggregate function or the GROUP BY clause.",
         ],
     );
+    check("SET ANSI_NULLS OFF", &["40517: The sandbox does not support SET ANSI_NULLS OFF."]);
+    check(
+        "DECLARE @n int = -1 SELECT TOP (@n) * FROM Orders",
+        &["1060: The number of rows provided for a TOP or FETCH clauses row count parameter must be an integer."],
+    );
+    check("DECLARE @n int = 1 SELECT TOP (@n) OrderID FROM Orders", &["1", "(1)"]);
     check("MERGE Orders AS t", &["40517: The sandbox does not support MERGE."]);
 }
 

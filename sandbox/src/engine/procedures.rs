@@ -1,5 +1,6 @@
 //! The system procedures clients call.
 
+mod datatypes;
 mod describe;
 mod prepare;
 
@@ -41,6 +42,7 @@ pub(crate) fn call(
         "sp_prepexec" => prepare::prepare_and_execute(session, given, level, sink),
         "sp_prepexecrpc" => prepare::prepare_call(session, given, level, sink),
         "sp_describe_undeclared_parameters" => describe::undeclared_parameters(session, given, sink),
+        "sp_datatype_info" | "sp_datatype_info_90" | "sp_datatype_info_100" => datatypes::info(given, sink),
         "sp_unprepare" => prepare::unprepare(session, given),
         "sp_reset_connection" => {
             super::front::EngineSession::reset(session, false);

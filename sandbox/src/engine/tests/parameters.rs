@@ -13,6 +13,10 @@ fn text(value: &str) -> CallParameter {
     given("", Type::Text(CharKind::NVarChar, Some(4000)), Value::Text(value.into()))
 }
 
+fn int(value: i32) -> CallParameter {
+    given("", Type::Int, Value::Int(value))
+}
+
 fn output(parameter: CallParameter) -> CallParameter {
     CallParameter { output: true, ..parameter }
 }
@@ -59,6 +63,17 @@ fn undeclared_parameters_get_the_type_of_what_they_meet() {
     let said = called(session.as_mut(), "sp_describe_undeclared_parameters", vec![text(sql)]);
     let names: Vec<String> = said.iter().map(|line| line.split('|').take(4).collect::<Vec<_>>().join("|")).collect();
     assert_eq!(names, ["1|@P1|106|decimal(10,2)", "2|@P2|56|int", "3|@P3|231|nvarchar(5)", "(3)", "status 0"]);
+}
+
+#[test]
+fn the_first_type_for_times_keeps_their_fraction() {
+    let pair = pair();
+    let mut session = login(pair.onprem());
+    let said = called(session.as_mut(), "sys.sp_datatype_info_100", vec![int(93), int(4)]);
+    let names: Vec<String> = said.iter().map(|line| line.split('|').take(4).collect::<Vec<_>>().join("|")).collect();
+    assert_eq!(names, ["datetime2|93|27|'", "datetime|93|23|'", "smalldatetime|93|16|'", "(3)", "status 0"]);
+    let said = called(session.as_mut(), "sp_datatype_info", vec![int(4), int(2)]);
+    assert!(said.iter().any(|line| line.contains("versions of ODBC before 3")), "{said:?}");
 }
 
 #[test]

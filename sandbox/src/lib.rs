@@ -5,18 +5,18 @@
 //! | [`engine`] | T-SQL over SQLite: databases, sessions, transactions, replication from `onprem` to `mi` |
 //! | [`server`] | TDS in front of an engine: logins, encryption, requests, responses |
 //! | [`tls`] | the certificates the servers show |
-//! | [`front`] | the proxy in front of both |
+//! | [`proxied`] | the proxy in front of both |
 //!
 //! [`start`] runs everything in this process; the binary is a thin layer over it.
 
 pub mod engine;
-pub mod front;
+pub mod proxied;
 pub mod server;
 pub mod tls;
 
 use engine::front::Engine;
 use engine::{Pair, PairOptions};
-use front::{Behind, ProxyOptions, RunningProxy};
+use proxied::{Behind, ProxyOptions, RunningProxy};
 use server::{RunningServer, Settings};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};

@@ -6,7 +6,7 @@ use clap::{Args, Parser, Subcommand};
 use proxy::metrics::Recorder;
 use rustix::process::{Resource, getrlimit, setrlimit};
 use sandbox::Options;
-use sandbox::front::ProxyOptions;
+use sandbox::proxied::ProxyOptions;
 use std::io::Write;
 use std::process::ExitCode;
 use std::time::Duration;

@@ -2,7 +2,7 @@
 
 use super::client::{RawClient, batch, login};
 use super::fake::FakeEngine;
-use crate::front::ProxyOptions;
+use crate::proxied::ProxyOptions;
 use crate::{Options, Running, start_with};
 use std::sync::Arc;
 use tds::login7::{Login7, TypeFlags};

@@ -109,7 +109,7 @@ impl Session {
         };
         match logged_in {
             Ok(login::Answer::LoggedIn(logged_in)) => {
-                refusal::send(&mut stream, &logged_in.answer, deadline).await?;
+                refusal::send(&mut stream, &logged_in.answer, logged_in.backend.spid, deadline).await?;
                 self.guard.logged_in(LoginView {
                     user: login.user_name,
                     application: login.application_name,
@@ -123,13 +123,13 @@ impl Session {
             }
             Ok(login::Answer::Refused { answer, number }) => {
                 info!(number, user = login.user_name, database = login.database, "the replica refused the login");
-                refusal::send(&mut stream, &answer, deadline).await?;
+                refusal::send(&mut stream, &answer, 0, deadline).await?;
                 Ok(None)
             }
             Err(error) => {
                 if let Some(tokens) = refusal::tokens(&error, self.guard.id()) {
                     // The client may be gone already; the error is reported either way.
-                    let _ = refusal::send(&mut stream, &tokens, Instant::now() + TELLING).await;
+                    let _ = refusal::send(&mut stream, &tokens, 0, Instant::now() + TELLING).await;
                 }
                 Err(error)
             }

@@ -1,8 +1,10 @@
 //! Whole-program scenarios, one module a subject, and checks of the code itself.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on shall panic")]
 
+mod backends;
 mod draining;
 mod failing;
+mod judges;
 mod limits;
 mod logins;
 mod relaying;

@@ -120,6 +120,12 @@ impl RawClient {
 }
 
 impl Received {
+    /// Whether this text stands anywhere in its tokens.
+    pub fn says(&self, text: &str) -> bool {
+        let wanted: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
+        self.body.windows(wanted.len()).any(|window| window == wanted)
+    }
+
     /// The first error in the message.
     pub fn error(&self) -> Option<Message> {
         let body: &[u8] = &self.body;

@@ -54,6 +54,13 @@ impl Setup {
         self.replica(name, address)
     }
 
+    /// Other lines for every replica, in place of `encryption = "off"`.
+    #[must_use]
+    pub fn replica_lines(mut self, lines: &str) -> Self {
+        self.replicas = self.replicas.replace("encryption = \"off\"", lines);
+        self
+    }
+
     /// A line for `[services.main]`.
     #[must_use]
     pub fn service(mut self, line: &str) -> Self {

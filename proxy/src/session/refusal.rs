@@ -1,7 +1,7 @@
 //! What a client is told when we end its login or its session: an ERROR token it can act on, then DONE.
 
 use bytes::BytesMut;
-use tds::packet::{PACKET_BYTES_LOGIN, PacketKind};
+use tds::packet::{self, Framing, PACKET_BYTES_LOGIN, PacketKind};
 use tds::token::{Done, DoneKind, DoneStatus, Message};
 use tokio::time::{Instant, timeout_at};
 
@@ -21,10 +21,13 @@ pub(super) fn tokens(error: &SessionError, session_id: u64) -> Option<BytesMut> 
     Some(tokens)
 }
 
-/// Sends the answer to LOGIN7. Its packets have the size of the login, whatever was negotiated for later.
-pub(super) async fn send(stream: &mut Stream, tokens: &[u8], deadline: Instant) -> Result<(), SessionError> {
-    let sent = messages::write_message(stream, PacketKind::TabularResult, PACKET_BYTES_LOGIN, tokens);
-    match timeout_at(deadline, sent).await {
+/// Sends the answer to LOGIN7, under the backend's session id (0 without one). Its packets have the size of the login,
+/// whatever was negotiated for later.
+pub(super) async fn send(stream: &mut Stream, tokens: &[u8], spid: u16, deadline: Instant) -> Result<(), SessionError> {
+    let mut framed = BytesMut::new();
+    let framing = Framing { spid, ..Framing::new(PacketKind::TabularResult, PACKET_BYTES_LOGIN) };
+    packet::put_message(&mut framed, framing, tokens);
+    match timeout_at(deadline, messages::write_packets(stream, &framed)).await {
         Ok(sent) => sent.map_err(|error| SessionError::ClientIo(Phase::Login, error)),
         Err(_) => Err(SessionError::ClientTooSlow(Phase::Login)),
     }

@@ -6,7 +6,7 @@ use mssql_tds::connection_provider::tds_connection_provider::TdsConnectionProvid
 use mssql_tds::core::EncryptionSetting;
 use mssql_tds::datatypes::column_values::ColumnValues;
 use mssql_tds::message::login_options::ApplicationIntent;
-use sandbox::front::ProxyOptions;
+use sandbox::proxied::ProxyOptions;
 use sandbox::{Options, Running};
 use tiberius::{AuthMethod, Client, Config, EncryptionLevel};
 use tokio::net::TcpStream;

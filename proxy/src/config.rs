@@ -143,6 +143,8 @@ pub struct Replica {
     pub name: ReplicaName,
     /// Where it listens.
     pub address: Address,
+    /// Each connection to it begins with a header of the PROXY protocol, version 2.
+    pub send_proxy_protocol: bool,
     /// How a connection to it is encrypted: exactly so, never less.
     pub encryption: Encryption,
     /// Which certificate it may show.
@@ -172,6 +174,9 @@ pub struct Service {
     pub listen: SocketAddr,
     /// The link for sessions whose database is in none, or that name none.
     pub link: LinkName,
+    /// The load balancers whose connections each begin with a header of the PROXY protocol; nobody else may connect then.
+    /// Empty where clients connect directly.
+    pub proxy_protocol_from: Vec<Network>,
     /// The least encryption a client must accept.
     pub encryption: Encryption,
     /// What the service shows clients. Always there unless `encryption` is `Off`.

@@ -16,6 +16,7 @@ mod net;
 pub mod open_files;
 mod places;
 mod probe;
+pub mod proxy_protocol;
 mod route;
 mod rules;
 mod service;

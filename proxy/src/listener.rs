@@ -8,6 +8,7 @@ use std::time::Duration;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::sleep;
+use tracing::field::{Empty, display};
 use tracing::{Instrument, debug, info, info_span, warn};
 
 use crate::config::Service;
@@ -96,8 +97,18 @@ impl Listener {
             return;
         }
         let guard = self.shared.sessions.enter(peer, Arc::clone(service.name()));
-        let span = info_span!("session", session.id = guard.id(), client.address = %peer, service = %service.name());
-        let session = Session { guard, service, setup, shared: Arc::clone(&self.shared), drain };
+        let span = info_span!(
+            "session",
+            session.id = guard.id(),
+            client.address = Empty,
+            network.peer.address = Empty,
+            service = %service.name()
+        );
+        // Whose client it is, a load balancer says first.
+        let field =
+            if service.config.proxy_protocol_from.is_empty() { "client.address" } else { "network.peer.address" };
+        span.record(field, display(peer));
+        let session = Session { guard, endpoints: None, service, setup, shared: Arc::clone(&self.shared), drain };
         let life = async move {
             session.run(tcp).await;
             drop(place);

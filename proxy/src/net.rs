@@ -2,6 +2,7 @@
 //!
 //! | file | owns |
 //! |---|---|
+//! | `announcement.rs` | the PROXY protocol's header, before a session |
 //! | `socket.rs` | TCP options, connecting |
 //! | `wire.rs` | what lies under TLS: bare TCP, handshakes wrapped in PRELOGIN packets, record-wise reading |
 //! | `tls.rs` | the rustls configurations, handshakes of both roles |
@@ -9,6 +10,7 @@
 //! | `messages.rs` | whole messages, for the login |
 //! | `flow.rs` | one direction of a running session: whole packets through a bounded buffer |
 
+pub(crate) mod announcement;
 pub(crate) mod flow;
 pub(crate) mod messages;
 pub(crate) mod socket;

@@ -25,7 +25,8 @@ use tds::scan::Scanner;
 use tokio::net::TcpStream;
 use tokio::sync::SemaphorePermit;
 use tokio::time::{Instant, timeout_at};
-use tracing::{debug, info, warn};
+use tracing::field::display;
+use tracing::{Span, debug, info, warn};
 
 use crate::admin::LoginView;
 use crate::backend::Dialogue;
@@ -34,6 +35,7 @@ use crate::metrics::{Outcome, RouteMeters};
 use crate::net::flow::Flow;
 use crate::net::{Stream, socket};
 use crate::places::Place;
+use crate::proxy_protocol::{Announced, Endpoints};
 use crate::service::ServiceState;
 use crate::sessions::SessionGuard;
 use crate::setup::Setup;
@@ -51,6 +53,8 @@ const TELLING: Duration = Duration::from_secs(1);
 pub(crate) struct Session {
     /// Its number stands in every log line of the session and in every error we tell its client.
     pub(crate) guard: SessionGuard,
+    /// Both ends of its client's connection, once they are known.
+    pub(crate) endpoints: Option<Endpoints>,
     pub(crate) service: Arc<ServiceState>,
     /// The configuration it came under, and ends with: a reload is for those who come later.
     pub(crate) setup: Arc<Setup>,
@@ -61,10 +65,14 @@ pub(crate) struct Session {
 impl Session {
     /// Serves the client until either side is done. Never fails: what went wrong is told to the client where it can be,
     /// and to the log.
-    pub(crate) async fn run(mut self, tcp: TcpStream) {
+    pub(crate) async fn run(mut self, mut tcp: TcpStream) {
         let accepted = Instant::now();
         let mut meter = self.setup.meters.session(&self.service.config.name);
-        let outcome = match self.log_in(tcp, accepted).await {
+        let logged_in = match self.arrive(&mut tcp, accepted).await {
+            Ok(first) => self.log_in(tcp, first, accepted).await,
+            Err(error) => Err(error),
+        };
+        let outcome = match logged_in {
             Ok(Some((client, logged_in))) => {
                 self.setup.meters.logged_in(accepted.elapsed());
                 Box::pin(self.serve(client, logged_in)).await
@@ -81,11 +89,38 @@ impl Session {
         }
     }
 
+    /// Hears from a load balancer who the client is, where one stands before it, and waits for the client's first byte,
+    /// which is still to be read.
+    async fn arrive(&mut self, tcp: &mut TcpStream, accepted: Instant) -> Result<u8, SessionError> {
+        let deadline = accepted + self.setup.config.timeouts.prelogin;
+        let peer = self.guard.client();
+        let arrival = async {
+            self.endpoints = tcp.local_addr().ok().map(|server| Endpoints { client: peer, server });
+            let trusted = &self.service.config.proxy_protocol_from;
+            if !trusted.is_empty() {
+                if !trusted.iter().any(|network| network.contains(peer.ip())) {
+                    return Err(SessionError::UntrustedPeer);
+                }
+                if let Announced::Client(endpoints) = greeting::announcement(tcp).await? {
+                    self.endpoints = Some(endpoints);
+                    self.guard.announced(endpoints.client);
+                }
+                Span::current().record("client.address", display(self.guard.client()));
+            }
+            greeting::first_byte(tcp).await
+        };
+        timeout_at(deadline, arrival).await.unwrap_or(Err(SessionError::ClientTooSlow(error::Phase::Prelogin)))
+    }
+
     /// Hears the client out and logs it in to a replica. `None` when the replica refused the login and the client knows.
-    async fn log_in(&self, tcp: TcpStream, accepted: Instant) -> Result<Option<(Client, LoggedIn)>, SessionError> {
+    async fn log_in(
+        &self,
+        tcp: TcpStream,
+        first: u8,
+        accepted: Instant,
+    ) -> Result<Option<(Client, LoggedIn)>, SessionError> {
         let timeouts = &self.setup.config.timeouts;
         let deadline = accepted + timeouts.login;
-        let first = greeting::first_byte(&tcp, timeouts).await?;
         // Half the time at most: the other half is for the login itself, and for saying that there was no turn.
         let permit = self.login_permit(accepted + timeouts.login / 2).await;
         let host = Host {

@@ -21,7 +21,7 @@ pub(crate) struct Sessions {
 /// What is known of one session.
 #[derive(Debug)]
 struct Entry {
-    peer: SocketAddr,
+    client: SocketAddr,
     service: Arc<str>,
     since: Instant,
     /// There once it logged in.
@@ -32,7 +32,7 @@ impl Entry {
     fn view(&self, id: u64) -> SessionView {
         SessionView {
             id,
-            client: self.peer.to_string(),
+            client: self.client.to_string(),
             service: self.service.to_string(),
             age_ms: u64::try_from(self.since.elapsed().as_millis()).unwrap_or(u64::MAX),
             login: self.login.clone(),
@@ -42,10 +42,10 @@ impl Entry {
 
 impl Sessions {
     /// Adds a session; it is gone when the guard is dropped.
-    pub(crate) fn enter(self: &Arc<Self>, peer: SocketAddr, service: Arc<str>) -> SessionGuard {
+    pub(crate) fn enter(self: &Arc<Self>, client: SocketAddr, service: Arc<str>) -> SessionGuard {
         let id = self.next_id.fetch_add(1, Ordering::Relaxed) + 1;
-        self.live.insert(id, Entry { peer, service, since: Instant::now(), login: None });
-        SessionGuard { id, client: peer, sessions: Arc::clone(self) }
+        self.live.insert(id, Entry { client, service, since: Instant::now(), login: None });
+        SessionGuard { id, client, sessions: Arc::clone(self) }
     }
 
     /// Every session at about this moment, by id, as the admin interface shows them.
@@ -89,6 +89,14 @@ impl SessionGuard {
     /// Where its client is.
     pub(crate) fn client(&self) -> SocketAddr {
         self.client
+    }
+
+    /// Notes where its client is, if that is not whose connection it is.
+    pub(crate) fn announced(&mut self, client: SocketAddr) {
+        self.client = client;
+        if let Some(mut entry) = self.sessions.live.get_mut(&self.id) {
+            entry.client = client;
+        }
     }
 
     /// Notes who logged in and where to.

@@ -1,6 +1,7 @@
 //! Whole-program scenarios, one module a subject, and checks of the code itself.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on shall panic")]
 
+mod announcing;
 mod backends;
 mod draining;
 mod failing;

@@ -87,7 +87,12 @@ impl Setup {
 
     /// Runs a proxy with it.
     pub async fn run(&self) -> RunningProxy {
-        let config = Config::parse(&self.text(), Path::new(".")).unwrap_or_else(|errors| panic!("{errors}"));
+        Self::run_text(&self.text()).await
+    }
+
+    /// Runs a proxy with this configuration file, which has a service `main`.
+    pub async fn run_text(text: &str) -> RunningProxy {
+        let config = Config::parse(text, Path::new(".")).unwrap_or_else(|errors| panic!("{errors}"));
         let proxy = Proxy::bind(config, None).unwrap();
         let address = *proxy.addresses().get("main").unwrap();
         let (stop, stopped) = oneshot::channel::<()>();

@@ -16,7 +16,8 @@ use super::target::{Place, Target};
 use crate::config::{Encryption, Timeouts};
 use crate::net::messages::{self, ReadError};
 use crate::net::wire::Wire;
-use crate::net::{Stream, socket};
+use crate::net::{Stream, announcement, socket};
+use crate::proxy_protocol::Endpoints;
 use crate::session::error::{Phase, SessionError};
 
 /// The version we announce to replicas: high enough that none of them thinks us old.
@@ -45,6 +46,8 @@ pub(crate) struct OnBehalf {
     pub(crate) trace_id: Option<TraceId>,
     /// The client can log in with a federated token.
     pub(crate) fed_auth: Option<bool>,
+    /// Both ends of the client's connection; none where it is made for nobody but us.
+    pub(crate) endpoints: Option<Endpoints>,
 }
 
 /// How LOGIN7 travels.
@@ -66,7 +69,11 @@ pub(crate) async fn connect(
     on_behalf: OnBehalf,
     timeouts: &Timeouts,
 ) -> Result<Connection, SessionError> {
-    let tcp = reach(target, place, timeouts).await?;
+    let mut tcp = reach(target, place, timeouts).await?;
+    // Only what the operator named takes the header off again. SQL Server, which a redirect names, would not.
+    if target.send_proxy_protocol && place.address == target.place.address {
+        announce(target, &mut tcp, on_behalf.endpoints, timeouts).await?;
+    }
     let dialog = Dialog { target, place, on_behalf };
     let greeted = match target.encryption {
         Encryption::Strict => timeout(timeouts.tls_handshake, dialog.strict(tcp)).await,
@@ -91,6 +98,18 @@ async fn reach(target: &Target, place: &Place, timeouts: &Timeouts) -> Result<Tc
         Ok(Ok(tcp)) => Ok(tcp),
         Ok(Err(source)) => Err(SessionError::Connect { replica: target.name.clone(), source }),
         Err(_) => Err(SessionError::Connect { replica: target.name.clone(), source: io::ErrorKind::TimedOut.into() }),
+    }
+}
+
+async fn announce(
+    target: &Target,
+    tcp: &mut TcpStream,
+    endpoints: Option<Endpoints>,
+    timeouts: &Timeouts,
+) -> Result<(), SessionError> {
+    match timeout(timeouts.backend_connect, announcement::write(tcp, endpoints)).await {
+        Ok(sent) => sent.map_err(|error| read_failed(&target.name, Phase::Prelogin, ReadError::Io(error))),
+        Err(_) => Err(too_slow(&target.name, Phase::Prelogin)),
     }
 }
 

@@ -37,6 +37,8 @@ impl Place {
 pub(crate) struct Target {
     pub(crate) name: ReplicaName,
     pub(crate) place: Place,
+    /// Connections to its place begin with a header of the PROXY protocol.
+    pub(crate) send_proxy_protocol: bool,
     pub(crate) encryption: Encryption,
     pub(crate) tls: ClientTls,
 }
@@ -58,6 +60,7 @@ impl Target {
         Ok(Self {
             name: replica.name.clone(),
             place: Place { address: replica.address.to_string(), host, certificate_name },
+            send_proxy_protocol: replica.send_proxy_protocol,
             encryption: replica.encryption,
             tls: ClientTls::new(&trust)?,
         })

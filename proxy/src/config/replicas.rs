@@ -23,6 +23,7 @@ pub(super) fn read(sections: Vec<Named<'_>>, files: &Files, problems: &mut Probl
 
 fn read_one(name: &str, mut section: Section<'_>, files: &Files, problems: &mut Problems<'_>) -> Option<Replica> {
     let address = address(&mut section, problems);
+    let send_proxy_protocol = section.flag("send_proxy_protocol", false, problems);
     let encryption = section.choice("encryption", Encryption::Full, &ENCRYPTIONS, problems);
     refuse_what_has_no_effect(&section, encryption, problems);
     let trust = trust(&mut section, encryption, files, problems);
@@ -36,7 +37,8 @@ fn read_one(name: &str, mut section: Section<'_>, files: &Files, problems: &mut 
         problems.add(address.span(), &section.key("address"), what, instead);
     }
     section.finish(problems);
-    Some(Replica { name: name.into(), address: address?.into_inner(), encryption, trust, host_name })
+    let (name, address) = (name.into(), address?.into_inner());
+    Some(Replica { name, address, send_proxy_protocol, encryption, trust, host_name })
 }
 
 fn address(section: &mut Section<'_>, problems: &mut Problems<'_>) -> Option<Spanned<Address>> {

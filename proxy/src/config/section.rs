@@ -140,6 +140,15 @@ impl<'i> Section<'i> {
         }
     }
 
+    /// `true` or `false`, or `default`.
+    pub(super) fn flag(&mut self, key: &'static str, default: bool, problems: &mut Problems<'_>) -> bool {
+        let Some(value) = self.take(key) else { return default };
+        value.get_ref().as_bool().unwrap_or_else(|| {
+            self.wrong_type(key, &value, "true or false", problems);
+            default
+        })
+    }
+
     /// A text, if it is there and one.
     pub(super) fn text(
         &mut self,

@@ -9,6 +9,7 @@ use super::files::Files;
 use super::links::Links;
 use super::problems::{Problems, suggest};
 use super::replicas::ENCRYPTIONS;
+use super::rules::parsed;
 use super::section::{Named, Section};
 use super::settings::{size, socket_address};
 use super::{Encryption, SecondaryMissing, Service};
@@ -49,6 +50,7 @@ fn read_one(
     if let Some(listen) = &listen {
         listening.push(Listening { address: *listen.get_ref(), span: listen.span(), key: section.key("listen") });
     }
+    let proxy_protocol_from = parsed(&mut section, "proxy_protocol_from", "10.0.0.10", problems);
     let link = link(&mut section, links, problems);
     let encryption = section.choice("encryption", Encryption::Full, &ENCRYPTIONS, problems);
     if encryption != Encryption::Off && !section.has("certificate_file") && !section.has("key_file") {
@@ -65,6 +67,7 @@ fn read_one(
         name: name.into(),
         listen: listen?.into_inner(),
         link: link?.as_str().into(),
+        proxy_protocol_from,
         encryption,
         certificate,
         secondary_missing,

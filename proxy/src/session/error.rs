@@ -7,6 +7,8 @@ use link_control::topology::{LinkName, ReplicaName};
 use tds::DecodeError;
 use tds::prelogin::Refusal;
 
+use crate::proxy_protocol::HeaderError;
+
 /// Where in its life a session was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Phase {
@@ -60,6 +62,10 @@ pub(crate) enum SessionError {
     ClientTooSlow(Phase),
     #[error("the client broke the protocol during {0}")]
     Client(Phase, #[source] DecodeError),
+    #[error("the peer is not in proxy_protocol_from of this service, so it must not say who its client is")]
+    UntrustedPeer,
+    #[error("the peer did not say who its client is, as this service demands (proxy_protocol_from)")]
+    ProxyProtocol(#[source] HeaderError),
     #[error("the client's TLS handshake failed")]
     ClientTls(#[source] io::Error),
     #[error("no encryption could be agreed on with the client")]
@@ -161,6 +167,8 @@ impl SessionError {
             | Self::ClientIo(..)
             | Self::ClientTooSlow(_)
             | Self::Client(..)
+            | Self::UntrustedPeer
+            | Self::ProxyProtocol(_)
             | Self::ClientTls(_)
             | Self::ClientEncryption(_)
             | Self::StrictOnly
@@ -194,7 +202,7 @@ impl SessionError {
         match self {
             Self::ClientLeft(_) | Self::ClientIo(..) | Self::ClientTooSlow(_) | Self::ClientTls(_) => None,
             Self::ClientEncryption(_) | Self::StrictOnly | Self::StrictWithoutCertificate | Self::Stalled(_) => None,
-            Self::Client(..) => None,
+            Self::Client(..) | Self::UntrustedPeer | Self::ProxyProtocol(_) => None,
             Self::TdsVersion(_) => answer(INVALID_LOGIN, CLASS_FATAL, "use a driver that speaks TDS 7.2 or later"),
             Self::TokenInClear(_) => {
                 answer(UNTRUSTED, CLASS_LOGIN, "encrypt it as a whole (Encrypt=Mandatory or Strict)")

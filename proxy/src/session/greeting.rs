@@ -11,8 +11,10 @@ use super::error::{Phase, SessionError};
 use crate::backend::{Advertised, OnBehalf};
 use crate::config::{Encryption, Service};
 use crate::net::Stream;
+use crate::net::announcement::{self, AnnouncementError};
 use crate::net::messages::{self, ReadError};
 use crate::net::tls::ServerTls;
+use crate::proxy_protocol::Announced;
 
 /// A client that said who it is and what it wants; it waits for the answer to its LOGIN7.
 #[derive(Debug)]
@@ -163,16 +165,28 @@ impl Host<'_> {
 }
 
 fn on_behalf(asked: &Prelogin) -> OnBehalf {
-    OnBehalf { trace_id: asked.trace_id, fed_auth: asked.fed_auth_required }
+    OnBehalf { trace_id: asked.trace_id, fed_auth: asked.fed_auth_required, endpoints: None }
+}
+
+/// Reads what a load balancer says of its client, before that client's first byte.
+///
+/// # Errors
+/// It left, or says nothing of the kind.
+pub(crate) async fn announcement(tcp: &mut TcpStream) -> Result<Announced, SessionError> {
+    announcement::read(tcp).await.map_err(|error| match error {
+        AnnouncementError::Closed => SessionError::ClientLeft(Phase::Prelogin),
+        AnnouncementError::Io(error) => SessionError::ClientIo(Phase::Prelogin, error),
+        AnnouncementError::Header(error) => SessionError::ProxyProtocol(error),
+    })
 }
 
 /// Waits for a client's first byte and leaves it unread.
 ///
 /// # Errors
-/// The client left or stayed silent.
-pub(crate) async fn first_byte(tcp: &TcpStream, timeouts: &crate::config::Timeouts) -> Result<u8, SessionError> {
+/// The client left.
+pub(crate) async fn first_byte(tcp: &TcpStream) -> Result<u8, SessionError> {
     let mut first = [0u8; 1];
-    let peeked = within(timeouts.prelogin, Phase::Prelogin, tcp.peek(&mut first)).await?;
+    let peeked = tcp.peek(&mut first).await;
     match (peeked.map_err(|error| SessionError::ClientIo(Phase::Prelogin, error))?, first) {
         (0, _) => Err(SessionError::ClientLeft(Phase::Prelogin)),
         (_, [byte]) => Ok(byte),

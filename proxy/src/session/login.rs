@@ -163,7 +163,7 @@ impl Login<'_> {
                 _ => self.login.is_read_only_intent(),
             },
             client_strict: self.strict,
-            on_behalf: self.on_behalf,
+            on_behalf: OnBehalf { endpoints: self.session.endpoints, ..self.on_behalf },
             packet_bytes_max: self.session.service.config.packet_bytes_max,
             timeouts: &setup.config.timeouts,
         };

@@ -27,3 +27,24 @@ fn a_suffix_leaves_room_for_the_applications_own_name() {
         ],
     );
 }
+
+#[test]
+fn load_balancers_are_named_by_their_addresses() {
+    check_service(
+        "proxy_protocol_from = [\"lb01\"]",
+        &[
+            "17: services.main.proxy_protocol_from: holds \"lb01\", which is not an IP address or a network; write for example \
+           proxy_protocol_from = [\"10.0.0.10\"]",
+        ],
+    );
+    check_service(
+        "proxy_protocol_from = []",
+        &["17: services.main.proxy_protocol_from: is an empty list; write for example proxy_protocol_from = \
+           [\"10.0.0.10\"], or leave the key out"],
+    );
+    check(
+        "\"sql01:1433\"",
+        "\"sql01:1433\"\nsend_proxy_protocol = \"yes\"",
+        &["4: replicas.onprem.send_proxy_protocol: is a string; write true or false"],
+    );
+}

@@ -30,6 +30,7 @@ fn service(encryption: Encryption) -> Service {
         name: "main".into(),
         listen: ([127, 0, 0, 1], 0).into(),
         link: "sales".into(),
+        proxy_protocol_from: Vec::new(),
         encryption,
         certificate: None,
         secondary_missing: SecondaryMissing::Primary,
@@ -78,7 +79,7 @@ where
     let advertised = Advertised { version: Version::default(), fed_auth_required: false };
     let tls = certificate.then_some(&server);
     let host = Host { service: &service, tls, advertised, login_bytes_max: 128 * 1024, timeouts: &timeouts };
-    let first = first_byte(&far, &timeouts).await?;
+    let first = first_byte(&far).await?;
     let greeting = host.greet(far, first).await;
     client.abort();
     greeting

@@ -11,6 +11,7 @@ mod catalog;
 mod changes;
 mod connection;
 mod convert;
+mod cursors;
 mod error;
 pub mod front;
 mod functions;

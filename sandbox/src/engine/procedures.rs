@@ -1,5 +1,6 @@
 //! The system procedures clients call.
 
+mod cursors;
 mod datatypes;
 mod describe;
 mod prepare;
@@ -43,6 +44,15 @@ pub(crate) fn call(
         "sp_prepexecrpc" => prepare::prepare_call(session, given, level, sink),
         "sp_describe_undeclared_parameters" => describe::undeclared_parameters(session, given, sink),
         "sp_datatype_info" | "sp_datatype_info_90" | "sp_datatype_info_100" => datatypes::info(given, sink),
+        "sp_cursoropen" => cursors::open(session, given, level, sink),
+        "sp_cursorprepare" => cursors::prepare(session, given, sink),
+        "sp_cursorexecute" => cursors::execute(session, given, level, sink),
+        "sp_cursorprepexec" => cursors::prepare_and_open(session, given, level, sink),
+        "sp_cursorunprepare" => cursors::unprepare(session, given),
+        "sp_cursorfetch" => cursors::fetch(session, given, sink),
+        "sp_cursoroption" => cursors::option(session, given),
+        "sp_cursorclose" => cursors::close(session, given),
+        "sp_cursor" => cursors::change(session, given, sink),
         "sp_unprepare" => prepare::unprepare(session, given),
         "sp_reset_connection" => {
             super::front::EngineSession::reset(session, false);

@@ -19,6 +19,7 @@ use tds::value::Value;
 
 use super::catalog::{Catalog, Table};
 use super::connection::Lease;
+use super::cursors::Cursor;
 use super::error::SqlError;
 use super::front::{Call, EngineSession, Interrupt, LoginOptions};
 use super::instance::{Code, Instance};
@@ -96,6 +97,10 @@ pub(crate) struct Session {
     pub(crate) identity: Option<i64>,
     pub(crate) prepared: BTreeMap<i32, Prepared>,
     pub(crate) last_handle: i32,
+    /// Open API cursors by handle.
+    pub(crate) cursors: BTreeMap<i32, Cursor>,
+    /// Cursors opened so far: a handle is never given twice.
+    pub(crate) cursors_opened: i32,
     pub(crate) nesting: u32,
     try_depth: u32,
     /// Whether the error on its way was thrown: THROW ends the batch.
@@ -123,6 +128,8 @@ impl Session {
             identity: None,
             prepared: BTreeMap::new(),
             last_handle: 0,
+            cursors: BTreeMap::new(),
+            cursors_opened: 0,
             nesting: 0,
             try_depth: 0,
             thrown: false,
@@ -219,6 +226,7 @@ impl EngineSession for Session {
         }
         self.drop_temporary();
         self.prepared.clear();
+        self.cursors.clear();
         self.options = Options::after_reset(&self.login_options, &self.options);
         self.database = self.login_database.clone();
         self.row_count = 0;

@@ -18,6 +18,8 @@ pub struct Column {
     pub nullable: bool,
     /// Whether it is an identity column.
     pub identity: bool,
+    /// Whether applications shall not see it: cursors have such a column.
+    pub hidden: bool,
 }
 
 /// An error (class above 10) or an informational message (class 10 and below), with SQL Server's own number.

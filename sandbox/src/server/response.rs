@@ -20,6 +20,12 @@ const CUT_BYTES: usize = 32 * 1024;
 /// Classes above this are errors, the others messages.
 const INFORMATIONAL_CLASS_MAX: u8 = 10;
 
+/// Tokens that describe columns for browse mode and cursors, and their status bits.
+const TAB_NAME: u8 = 0xA4;
+const COL_INFO: u8 = 0xA5;
+const COLUMN_EXPRESSION: u8 = 0x04;
+const COLUMN_HIDDEN: u8 = 0x10;
+
 /// What a response needs to know of its session.
 #[derive(Debug, Clone)]
 pub(super) struct Framing {
@@ -158,6 +164,19 @@ impl Response {
     }
 }
 
+/// TABNAME and COLINFO: which columns applications shall not see ([MS-TDS] 2.2.7.5 and 2.2.7.22). FreeTDS reads COLINFO only
+/// behind a TABNAME that has a table; it gets one without a name, to which no column belongs.
+fn put_browse_information(tokens: &mut BytesMut, columns: &[sink::Column]) {
+    tokens.put_u8(TAB_NAME);
+    tokens.put_u16_le(3);
+    tokens.put_slice(&[1, 0, 0]);
+    tokens.put_u8(COL_INFO);
+    tokens.put_u16_le(u16::try_from(columns.len().saturating_mul(3)).unwrap_or(u16::MAX));
+    for (number, column) in (1_u8..=u8::MAX).cycle().zip(columns) {
+        tokens.put_slice(&[number, 0, if column.hidden { COLUMN_HIDDEN } else { COLUMN_EXPRESSION }]);
+    }
+}
+
 impl Sink for Response {
     fn columns(&mut self, columns: &[sink::Column]) -> Result<(), Stop> {
         self.before_token()?;
@@ -170,6 +189,9 @@ impl Sink for Response {
         };
         let metadata = ColumnMetadata::new(columns.iter().map(column).collect());
         metadata.encode(Agreed::default(), &mut self.tokens);
+        if columns.iter().any(|column| column.hidden) {
+            put_browse_information(&mut self.tokens, columns);
+        }
         self.columns = metadata.columns.unwrap_or_default();
         Ok(())
     }

@@ -321,6 +321,7 @@ impl Binder<'_> {
             type_info: item.type_.type_info(item.nullable),
             nullable: item.nullable,
             identity: item.identity,
+            hidden: false,
         });
         let columns = columns.collect();
         let types: Vec<Type> = items.iter().map(|item| item.type_).collect();

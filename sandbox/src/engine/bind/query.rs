@@ -67,6 +67,7 @@ impl BoundQuery {
             type_info: column.type_.type_info(column.nullable),
             nullable: column.nullable,
             identity: column.identity,
+            hidden: false,
         });
         (columns.collect(), self.columns().iter().map(|column| column.type_).collect())
     }

@@ -119,6 +119,7 @@ pub(super) fn info(given: &[Given], sink: &mut dyn Sink) -> Result<Outcome, Unwi
         type_info: type_.type_info(true),
         nullable: true,
         identity: false,
+        hidden: false,
     });
     sink.columns(&columns)?;
     let mut rows = 0;

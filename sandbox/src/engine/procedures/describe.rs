@@ -73,6 +73,7 @@ pub(super) fn undeclared_parameters(
         type_info: type_.type_info(true),
         nullable: true,
         identity: false,
+        hidden: false,
     });
     sink.columns(&columns)?;
     for row in &rows {

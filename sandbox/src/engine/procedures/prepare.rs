@@ -12,7 +12,7 @@ use super::super::types::Type;
 use super::{Given, declared, number, raise, text};
 
 /// Prepared statements one session may hold.
-const MAX_PREPARED: usize = 20_000;
+pub(super) const MAX_PREPARED: usize = 20_000;
 
 /// A prepared statement.
 #[derive(Debug, Clone)]
@@ -37,7 +37,7 @@ pub(super) fn execute_sql(
 }
 
 /// Runs a text with the values that follow it; `before` is how many parameters stand in front of them.
-fn run(
+pub(super) fn run(
     session: &mut Session,
     sql: &str,
     parameters: &[Parameter],

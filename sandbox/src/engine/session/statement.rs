@@ -88,6 +88,32 @@ impl Session {
         Ok(undeclared.into_inner())
     }
 
+    /// The columns of a text's first result, had it these parameters; `None` if its first statement returns none.
+    pub(crate) fn described(
+        &self,
+        sql: &str,
+        parameters: &[super::super::ast::Parameter],
+    ) -> Result<Option<Vec<super::super::sink::Column>>, SqlError> {
+        let code = self.code(sql, "")?;
+        let mut frame = Frame::new(Arc::clone(&code), String::new(), 1);
+        for parameter in parameters {
+            frame.types.insert(parameter.name.to_lowercase(), parameter.type_);
+        }
+        for statement in &code.batch.statements {
+            let plan = match &statement.kind {
+                StatementKind::Query(query) => self.plan(None, &frame, |binder| binder.query_plan(query))?,
+                StatementKind::Insert(insert) => self.plan(None, &frame, |binder| binder.insert_plan(insert))?,
+                StatementKind::Update(update) => self.plan(None, &frame, |binder| binder.update_plan(update))?,
+                StatementKind::Delete(delete) => self.plan(None, &frame, |binder| binder.delete_plan(delete))?,
+                _ => continue,
+            };
+            if !plan.columns.is_empty() {
+                return Ok(Some(plan.columns.clone()));
+            }
+        }
+        Ok(None)
+    }
+
     pub(crate) fn inputs(&self, plan: &Plan, frame: &Frame) -> Vec<Value> {
         let value = |input: &Input| match input {
             Input::Variable(name) => frame.values.get(name).cloned().unwrap_or(Value::Null),

@@ -5,19 +5,19 @@ use crate::engine::front::CallParameter;
 use crate::engine::types::{CharKind, Type};
 use tds::value::Value;
 
-fn given(name: &str, type_: Type, value: Value) -> CallParameter {
+pub(super) fn given(name: &str, type_: Type, value: Value) -> CallParameter {
     CallParameter { name: name.into(), type_info: type_.type_info(true), value, output: false, default: false }
 }
 
-fn text(value: &str) -> CallParameter {
+pub(super) fn text(value: &str) -> CallParameter {
     given("", Type::Text(CharKind::NVarChar, Some(4000)), Value::Text(value.into()))
 }
 
-fn int(value: i32) -> CallParameter {
+pub(super) fn int(value: i32) -> CallParameter {
     given("", Type::Int, Value::Int(value))
 }
 
-fn output(parameter: CallParameter) -> CallParameter {
+pub(super) fn output(parameter: CallParameter) -> CallParameter {
     CallParameter { output: true, ..parameter }
 }
 

@@ -71,7 +71,7 @@ const BIG_INT: TypeInfo = TypeInfo::ByteLen(ByteLenType::IntN, 8);
 const LONG_TEXT: TypeInfo = TypeInfo::Char(CharType::BigVarChar, Length::Max, Collation([9, 4, 0xD0, 0, 0x34]));
 
 fn result(sink: &mut dyn Sink, type_info: TypeInfo, rows: impl Iterator<Item = Value>) -> Result<(), Stop> {
-    sink.columns(&[Column { name: "n".to_owned(), type_info, nullable: true, identity: false }])?;
+    sink.columns(&[Column { name: "n".to_owned(), type_info, nullable: true, identity: false, hidden: false }])?;
     let mut count = 0;
     for value in rows {
         sink.row(&[value])?;

@@ -1,11 +1,17 @@
 //! Whole TDS messages in and out of a stream: what the login needs. Requests and responses stream through `flow`.
 
+use std::future::poll_fn;
 use std::io;
+use std::pin::pin;
+use std::task::Poll;
 
 use bytes::BytesMut;
 use tds::DecodeError;
 use tds::packet::{self, Header, PacketKind};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio_rustls::TlsStream;
+
+use super::wire::Wire;
 
 /// A message that did not arrive.
 #[derive(Debug, thiserror::Error)]
@@ -44,10 +50,41 @@ where
         let started = !buffer.is_empty();
         buffer.reserve(packet_bytes_max.min(packet::PACKET_BYTES_LOGIN));
         if stream.read_buf(buffer).await? == 0 {
-            let cut = io::Error::new(io::ErrorKind::UnexpectedEof, "the connection was closed inside a packet");
-            return Err(if started { cut.into() } else { ReadError::Closed });
+            let ended = cut("the connection was closed inside a packet");
+            return Err(if started { ended.into() } else { ReadError::Closed });
         }
     }
+}
+
+/// Reads one packet out of TLS that ends with it: never a byte more than the records that hold it.
+pub(crate) async fn read_last_packet(
+    stream: &mut TlsStream<Wire>,
+    packet_bytes_max: usize,
+) -> Result<(Header, BytesMut), ReadError> {
+    let mut decrypted = BytesMut::new();
+    loop {
+        if let Some(packet) = packet::take(&mut decrypted, packet_bytes_max)? {
+            return if decrypted.is_empty() { Ok(packet) } else { Err(DecodeError::Misplaced(BEYOND).into()) };
+        }
+        let read = {
+            let mut read = pin!(stream.read_buf(&mut decrypted));
+            poll_fn(|cx| Poll::Ready(read.as_mut().poll(cx))).await
+        };
+        match read {
+            Poll::Ready(Ok(0)) => return Err(cut("the connection was closed inside the login").into()),
+            Poll::Ready(Ok(_)) => stream.get_mut().0.allow_record(),
+            Poll::Ready(Err(error)) => return Err(error.into()),
+            Poll::Pending if stream.get_ref().0.awaits_permission() => stream.get_mut().0.allow_record(),
+            Poll::Pending => stream.get_ref().0.tcp().readable().await?,
+        }
+    }
+}
+
+/// Only the first packet of LOGIN7 may be encrypted where encryption ends with it.
+const BEYOND: &str = "more than the first packet of LOGIN7 was encrypted";
+
+fn cut(what: &'static str) -> io::Error {
+    io::Error::new(io::ErrorKind::UnexpectedEof, what)
 }
 
 /// Reads one message of at most `body_bytes_max`, its packets at most `packet_bytes_max` each.
@@ -79,9 +116,7 @@ where
 
 fn inside_message(error: ReadError) -> ReadError {
     match error {
-        ReadError::Closed => {
-            io::Error::new(io::ErrorKind::UnexpectedEof, "the connection was closed inside a message").into()
-        }
+        ReadError::Closed => cut("the connection was closed inside a message").into(),
         other => other,
     }
 }

@@ -21,8 +21,9 @@ enum Mode {
     Raw,
     /// In PRELOGIN packets, one flight a message ([MS-TDS] 2.2.6.5); `left` bytes of the packet being read.
     Wrapped { left: usize },
-    /// As they are, but never more than one TLS record at a time; `left` bytes of the record being read.
-    RecordWise { left: usize },
+    /// As they are, but one TLS record for each [`Wire::allow_record`]; `left` bytes of the record being read. tokio-rustls
+    /// reads on as long as its caller's buffer has room, so it must be told where to stop.
+    RecordWise { left: usize, allowed: bool },
 }
 
 /// A socket under TLS. Writes gather until a flush, so that the records of many packets leave in one system call.
@@ -55,10 +56,23 @@ impl Wire {
         self.mode = Mode::Raw;
     }
 
-    /// The handshake is over and TLS will end with a record: never hand TLS more than one record at a time.
+    /// The handshake is over and TLS will end with a record: TLS gets the first record, and each further one only when it
+    /// is allowed to.
     pub(crate) fn unwrap_record_wise(&mut self) {
         self.inbound = BytesMut::new();
-        self.mode = Mode::RecordWise { left: 0 };
+        self.mode = Mode::RecordWise { left: 0, allowed: true };
+    }
+
+    /// Whether TLS wants a record that it was not allowed yet. Nobody wakes it for that.
+    pub(crate) fn awaits_permission(&self) -> bool {
+        matches!(self.mode, Mode::RecordWise { left: 0, allowed: false })
+    }
+
+    /// Allows TLS one more record.
+    pub(crate) fn allow_record(&mut self) {
+        if let Mode::RecordWise { allowed, .. } = &mut self.mode {
+            *allowed = true;
+        }
     }
 
     /// The socket, and the clear bytes read behind the last record.
@@ -125,9 +139,13 @@ impl Wire {
         &mut self,
         cx: &mut Context<'_>,
         mut left: usize,
+        allowed: bool,
         out: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         if left == 0 {
+            if !allowed {
+                return Poll::Pending;
+            }
             if !ready!(self.poll_inbound(cx, RECORD_HEADER_BYTES))? {
                 return Poll::Ready(Ok(()));
             }
@@ -140,7 +158,7 @@ impl Wire {
             return Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into()));
         }
         let left = left - self.hand_over(left, out);
-        self.mode = Mode::RecordWise { left };
+        self.mode = Mode::RecordWise { left, allowed: false };
         Poll::Ready(Ok(()))
     }
 
@@ -199,7 +217,7 @@ impl AsyncRead for Wire {
         match this.mode {
             Mode::Raw => Pin::new(&mut this.tcp).poll_read(cx, out),
             Mode::Wrapped { left } => this.poll_read_wrapped(cx, left, out),
-            Mode::RecordWise { left } => this.poll_read_record(cx, left, out),
+            Mode::RecordWise { left, allowed } => this.poll_read_record(cx, left, allowed, out),
         }
     }
 }

@@ -130,16 +130,9 @@ impl Host<'_> {
     ) -> Result<(Stream, BytesMut, Login7), SessionError> {
         let accepted = within(self.timeouts.tls_handshake, Phase::Tls, tls.accept_wrapped(tcp, true)).await?;
         let mut accepted = accepted.map_err(SessionError::ClientTls)?;
-        let mut decrypted = BytesMut::new();
-        let (header, body) = messages::read_packet(&mut accepted, &mut decrypted, PACKET_BYTES_LOGIN)
+        let (header, body) = messages::read_last_packet(&mut accepted, PACKET_BYTES_LOGIN)
             .await
             .map_err(|error| client_read(Phase::Login, error))?;
-        if !decrypted.is_empty() {
-            return Err(SessionError::Client(
-                Phase::Login,
-                DecodeError::Misplaced("more than the first packet of LOGIN7 was encrypted"),
-            ));
-        }
         // No close_notify: the client would take it for a packet.
         let tokio_rustls::TlsStream::Server(accepted) = accepted else { return Err(SessionError::StrictOnly) };
         let (tcp, mut early) = accepted.into_inner().0.into_parts();

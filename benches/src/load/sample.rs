@@ -64,6 +64,14 @@ struct Seen {
     bytes: u64,
 }
 
+/// How often a client asks.
+struct Turns {
+    /// Requests before it is measured.
+    warm_up: usize,
+    /// How long it is measured.
+    span: Duration,
+}
+
 /// Logs the scenario's clients in through `subject` and lets them ask for `seconds`.
 pub(super) async fn take(
     field: &Field,
@@ -75,14 +83,18 @@ pub(super) async fn take(
     let span = Duration::try_from_secs_f64(seconds).map_err(io::Error::other)?;
     let mut clients = JoinSet::new();
     for _ in 0..scenario.connections {
-        let mut client = Client::log_in(subject.address, field.tls.as_ref()).await?;
-        for _ in 0..scenario.warm_up() {
-            client.ask(answer).await?;
-        }
-        clients.spawn(ask_for(client, Arc::clone(answer), Arc::clone(&start), span));
+        let client = Client::log_in(subject.address, field.tls.as_ref()).await?;
+        let turns = Turns { warm_up: scenario.warm_up(), span };
+        clients.spawn(ask_for(client, Arc::clone(answer), Arc::clone(&start), turns));
     }
     let cpu = || subject.process.as_ref().and_then(super::process::Process::cpu);
-    start.wait().await;
+    tokio::select! {
+        _ = start.wait() => {}
+        // Nobody is done before the start unless it broke.
+        Some(ended) = clients.join_next() => {
+            ended.map_err(io::Error::other)??;
+        }
+    }
     let (begun, cpu_before) = (Instant::now(), cpu());
     let mut seen = Seen { took: Vec::new(), bytes: 0 };
     while let Some(client) = clients.join_next().await {
@@ -103,13 +115,16 @@ pub(super) async fn take(
     })
 }
 
-/// Asks until the span is over; the last answer is waited for.
-async fn ask_for(mut client: Client, answer: Arc<Answer>, start: Arc<Barrier>, span: Duration) -> io::Result<Seen> {
+/// Warms up, starts with the others, and asks until the span is over; the last answer is waited for.
+async fn ask_for(mut client: Client, answer: Arc<Answer>, start: Arc<Barrier>, turns: Turns) -> io::Result<Seen> {
     let mut seen = Seen { took: Vec::new(), bytes: 0 };
+    for _ in 0..turns.warm_up {
+        client.ask(&answer).await?;
+    }
     start.wait().await;
     let begun = Instant::now();
     let mut asked = begun;
-    while asked - begun < span {
+    while asked - begun < turns.span {
         seen.bytes += client.ask(&answer).await?;
         let answered = Instant::now();
         seen.took.push(answered - asked);

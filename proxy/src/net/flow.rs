@@ -13,8 +13,10 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::Stream;
 
-/// What a flow's buffer starts with: enough for a small request or response.
-const SMALL_BYTES: usize = 4096;
+/// What a flow's buffer starts with while exchanges are small: the largest size that glibc serves from its fast lists.
+const SMALL_BYTES: usize = 1024;
+/// What it starts with after an exchange that needed more.
+const MEDIUM_BYTES: usize = 4096;
 /// How many bytes of packets go to a TLS leg before it is flushed.
 const FLUSH_BYTES: usize = 64 * 1024;
 
@@ -52,6 +54,10 @@ pub(crate) struct Flow {
     ready: usize,
     /// End of what was read.
     end: usize,
+    /// The most that `end` was since the buffer was last given back.
+    end_max: usize,
+    /// What the next buffer starts with: exchanges resemble the ones before them.
+    first_bytes: usize,
     /// The buffer never grows beyond this.
     bytes_max: usize,
     /// Bytes handed to a TLS stream since its last flush.
@@ -68,7 +74,18 @@ impl Flow {
     pub(crate) fn new(bytes_max: usize, early: &[u8]) -> Self {
         let bytes_max = bytes_max.max(PACKET_BYTES_MAX + 1);
         let end = early.len();
-        Self { bytes: early.to_vec(), start: 0, ready: 0, end, bytes_max, unflushed: 0, ended: false, taken: 0 }
+        Self {
+            bytes: early.to_vec(),
+            start: 0,
+            ready: 0,
+            end,
+            end_max: end,
+            first_bytes: SMALL_BYTES,
+            bytes_max,
+            unflushed: 0,
+            ended: false,
+            taken: 0,
+        }
     }
 
     /// Whether the source said that nothing more will come.
@@ -99,7 +116,8 @@ impl Flow {
     /// Gives the buffer back if nothing is on its way.
     pub(crate) fn give_back(&mut self) {
         if self.start == self.end {
-            (self.start, self.ready, self.end) = (0, 0, 0);
+            self.first_bytes = if self.end_max > SMALL_BYTES { MEDIUM_BYTES } else { SMALL_BYTES };
+            (self.start, self.ready, self.end, self.end_max) = (0, 0, 0, 0);
             self.bytes = Vec::new();
         }
     }
@@ -148,6 +166,7 @@ impl Flow {
             return Poll::Ready(Ok(()));
         }
         self.end += count;
+        self.end_max = self.end_max.max(self.end);
         self.look(observer)?;
         if count == room {
             self.grow();
@@ -201,7 +220,8 @@ impl Flow {
     /// of packets that must leave first.
     fn make_room(&mut self) -> bool {
         if self.bytes.is_empty() {
-            self.bytes = vec![0; SMALL_BYTES];
+            // `vec![0; n]` would ask for zeroed memory, which glibc before 2.41 never serves from its fast lists.
+            self.bytes.resize(self.first_bytes, 0);
         }
         if self.start == self.end {
             (self.start, self.ready, self.end) = (0, 0, 0);

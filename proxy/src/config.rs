@@ -13,6 +13,7 @@ mod problems;
 mod replicas;
 mod rules;
 mod section;
+mod seen;
 mod services;
 mod settings;
 mod summary;
@@ -36,12 +37,13 @@ pub use network::{Network, NetworkError};
 pub use pattern::{Folded, Pattern, PatternError};
 pub use problems::{ConfigError, ConfigErrors};
 pub use rules::{Action, Rule};
+pub use seen::SeenFile;
 
 use files::Files;
 use problems::Problems;
 use section::Section;
 
-/// Everything an operator decides, checked. Never changes while the process runs.
+/// Everything an operator decides, checked. Never changes; a reload is another one.
 #[derive(Debug, Clone)]
 pub struct Config {
     /// How the process reports what it does.
@@ -62,6 +64,8 @@ pub struct Config {
     pub services: Vec<Service>,
     /// Exceptions from what sessions' intent says, in the order they are tried. Each names known services only.
     pub rules: Vec<Rule>,
+    /// The files it was read from, as they looked then.
+    pub files: Vec<SeenFile>,
 }
 
 /// `[log]`: how the process reports what it does.
@@ -134,6 +138,8 @@ pub struct Timeouts {
     pub drain: Duration,
     /// Between two probes of a replica.
     pub probe_interval: Duration,
+    /// Between two looks at the configuration's files; `None` means that nobody looks.
+    pub watch_interval: Option<Duration>,
 }
 
 /// `[replicas.NAME]`: one SQL Server instance.
@@ -217,9 +223,16 @@ impl Config {
     /// # Errors
     /// The file cannot be read, or has mistakes: all of them.
     pub fn load(path: &Path) -> Result<Self, ConfigErrors> {
-        let text = fs::read_to_string(path).map_err(|error| ConfigErrors::unreadable(path, &error))?;
+        let seen = SeenFile::now(path);
         let base = path.parent().unwrap_or_else(|| Path::new(""));
-        Self::parse(&text, base).map_err(|errors| errors.in_file(path))
+        let text = fs::read_to_string(path).map_err(|error| ConfigErrors::unreadable(path, &error));
+        match text.and_then(|text| Self::parse(&text, base)) {
+            Ok(mut config) => {
+                config.files.insert(0, seen);
+                Ok(config)
+            }
+            Err(errors) => Err(errors.in_file(seen, path)),
+        }
     }
 
     /// Checks a configuration given as text. Relative paths inside are taken from `base_dir`.
@@ -249,7 +262,18 @@ impl Config {
         let admin = admin.map(|admin| Admin { address: admin.into_inner() });
         let replicas = replicas.into_values().flatten().collect();
         let links = links.into_values().flatten().collect();
-        problems.none_or_else(Self { log, admin, runtime, limits, timeouts, replicas, links, services, rules })
+        problems.none_or_else(files.seen(), |files| Self {
+            log,
+            admin,
+            runtime,
+            limits,
+            timeouts,
+            replicas,
+            links,
+            services,
+            rules,
+            files,
+        })
     }
 
     /// The replica with this name.

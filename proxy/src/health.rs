@@ -38,6 +38,18 @@ impl Health {
         self.state().probes.insert(replica.clone(), answer);
     }
 
+    /// Only these replicas are there any more.
+    pub fn forget_all_but<'n>(&self, replicas: impl IntoIterator<Item = &'n ReplicaName>) {
+        let known: BTreeSet<_> = replicas.into_iter().collect();
+        self.state().probes.retain(|replica, _| {
+            let stays = known.contains(replica);
+            if !stays {
+                metrics::replica_is_gone(replica.as_str());
+            }
+            stays
+        });
+    }
+
     /// The process takes no new sessions any more.
     pub fn draining(&self) {
         self.state().draining = true;
@@ -142,6 +154,16 @@ mod tests {
             Some("onprem"),
             &["replica onprem, the primary of link sales, does not answer: connection refused"],
         );
+    }
+
+    #[test]
+    fn a_replica_that_comes_back_after_it_was_removed_is_probed_anew() {
+        let prepare = |health: &Health| {
+            health.listening("main");
+            health.replica_answered(&"onprem".into(), Ok(()));
+            health.forget_all_but([&"mi".into()]);
+        };
+        check(prepare, Some("onprem"), &["replica onprem, the primary of link sales, was not probed yet"]);
     }
 
     #[test]

@@ -17,6 +17,7 @@ pub mod open_files;
 mod places;
 mod probe;
 pub mod proxy_protocol;
+mod reload;
 mod route;
 mod rules;
 mod service;
@@ -29,22 +30,26 @@ pub mod telemetry;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use link_control::topology::{self, Source, StaticSource};
+use link_control::topology::{self, Source, StaticSource, TopologyWriter};
 use tokio::task::JoinSet;
 use tracing::{info, warn};
 
 pub use config::Config;
 pub use error::Error;
+pub use reload::{ReloadError, ReloadSwitch};
 
 use admin::{Admin, Sources};
 use listener::Listener;
 use metrics::Recorder;
+use reload::{Follow, Follower};
 use serving::Serving;
 use setup::Setup;
 use shared::Shared;
+use telemetry::LevelSwitch;
 
 /// How much longer than the drain's own limit sessions get to close their sockets.
 const CLOSING: Duration = Duration::from_secs(2);
@@ -53,8 +58,8 @@ const CLOSING: Duration = Duration::from_secs(2);
 pub struct Proxy {
     shared: Arc<Shared>,
     listeners: Vec<Listener>,
-    source: StaticSource,
-    writer: topology::TopologyWriter,
+    follow: Option<Follow>,
+    writer: TopologyWriter,
     admin: Option<Admin>,
 }
 
@@ -72,7 +77,15 @@ impl Proxy {
         let listen = |service| Listener::bind(service, Arc::clone(&shared));
         let listeners = config.services.iter().map(listen).collect::<Result<Vec<_>, _>>()?;
         let admin = config.admin.as_ref().map(|admin| bind_admin(admin.address, &shared, recorder)).transpose()?;
-        Ok(Self { shared, listeners, source, writer, admin })
+        Ok(Self { shared, listeners, follow: None, writer, admin })
+    }
+
+    /// Follows `file`, which its configuration was read from: what changes there, or in the files it names, is taken over
+    /// while the proxy runs, and also when the switch asks for it. A new log level is set with `level`.
+    pub fn follow(&mut self, file: PathBuf, level: Option<LevelSwitch>) -> ReloadSwitch {
+        let (follow, switch) = Follow::new(file, level);
+        self.follow = Some(follow);
+        switch
     }
 
     /// Where the admin interface listens, if there is one.
@@ -95,13 +108,21 @@ impl Proxy {
     pub async fn run(self, shutdown: impl Future<Output = ()>) {
         let (switch, drain) = drain::drain();
         let mut tasks = JoinSet::new();
-        tasks.spawn(async move {
-            if let Err(error) = self.source.keep(self.writer).await {
-                warn!(%error, "the topology is not kept up any more; the last picture stays");
-            }
-        });
-        let mut serving = Serving::new(Arc::clone(&self.shared), drain);
+        let mut serving = Serving::new(Arc::clone(&self.shared), drain.clone());
         serving.serve(self.listeners, &self.shared.setup());
+        match self.follow {
+            Some(follow) => {
+                let follower = Follower { follow, shared: Arc::clone(&self.shared), serving, drain };
+                tasks.spawn(keep_roles(follower, self.writer));
+            }
+            None => {
+                let source = StaticSource::new(self.shared.setup().config.links.clone());
+                tasks.spawn(async move {
+                    let _serving = serving;
+                    keep_roles(source, self.writer).await;
+                });
+            }
+        }
         if let Some(admin) = self.admin {
             tasks.spawn(serve_admin(admin));
         }
@@ -115,6 +136,12 @@ impl Proxy {
         }
         tasks.shutdown().await;
         info!("stopped");
+    }
+}
+
+async fn keep_roles(source: impl Source, writer: TopologyWriter) {
+    if let Err(error) = source.keep(writer).await {
+        warn!(%error, "the topology is not kept up any more; the last picture stays");
     }
 }
 

@@ -11,6 +11,7 @@ use std::time::Duration;
 use clap::Parser;
 use proxy::config::Config;
 use proxy::metrics::Recorder;
+use proxy::telemetry::LevelSwitch;
 use proxy::{Proxy, open_files, telemetry};
 use rustls::crypto::aws_lc_rs;
 use tokio::runtime::{Builder, Runtime};
@@ -31,19 +32,19 @@ fn main() -> ExitCode {
 
 fn run(path: &Path) -> Exit {
     match Config::load(path) {
-        Ok(config) => start(config).unwrap_or_else(|error| cli::failed(&*error)),
+        Ok(config) => start(path, config).unwrap_or_else(|error| cli::failed(&*error)),
         Err(errors) => cli::mistakes(&errors),
     }
 }
 
-fn start(config: Config) -> Result<Exit, Box<dyn Error>> {
-    telemetry::install(&config.log)?;
+fn start(path: &Path, config: Config) -> Result<Exit, Box<dyn Error>> {
+    let level = telemetry::install(&config.log)?;
     // Without the admin interface nobody reads what a recorder keeps, and it would keep every sample.
     let recorder = config.admin.as_ref().map(|_| Recorder::install()).transpose()?;
     aws_lc_rs::default_provider().install_default().map_err(|_| "a TLS provider is installed already")?;
     open_files::raise(&config.limits);
     let runtime = runtime(&config)?;
-    let exit = runtime.block_on(serve(config, recorder));
+    let exit = runtime.block_on(serve(path, config, recorder, level));
     runtime.shutdown_timeout(THREADS_END);
     exit
 }
@@ -56,14 +57,28 @@ fn runtime(config: &Config) -> io::Result<Runtime> {
     builder.enable_all().build()
 }
 
-async fn serve(config: Config, recorder: Option<Recorder>) -> Result<Exit, Box<dyn Error>> {
+async fn serve(
+    path: &Path,
+    config: Config,
+    recorder: Option<Recorder>,
+    level: LevelSwitch,
+) -> Result<Exit, Box<dyn Error>> {
+    let mut hangup = signal(SignalKind::hangup())?;
     let (mut first, mut second) = (Signals::listen()?, Signals::listen()?);
     let shutdown = async move { first.next().await };
     let twice = async move {
         second.next().await;
         second.next().await;
     };
-    let proxy = Proxy::bind(config, recorder)?;
+    let mut proxy = Proxy::bind(config, recorder)?;
+    let switch = proxy.follow(path.to_owned(), Some(level));
+    // Ends with the runtime.
+    tokio::spawn(async move {
+        while hangup.recv().await.is_some() {
+            // The log was told how it went; there is nobody else to tell.
+            let _ = switch.reload().await;
+        }
+    });
     tokio::select! {
         () = proxy.run(shutdown) => Ok(Exit::Done),
         () = twice => Ok(Exit::Cut),

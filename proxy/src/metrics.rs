@@ -33,10 +33,15 @@ pub const ERRORS_TOTAL: &str = "proxy_errors_total";
 pub const LOGIN_DURATION: &str = "proxy_login_duration_seconds";
 /// From a request's last packet to its response's last packet; label `role` of the replica.
 pub const REQUEST_DURATION: &str = "proxy_request_duration_seconds";
-/// 1 while a replica answers probes, else 0; label `replica`.
+/// 1 while a replica answers probes, else 0; NaN once it was removed from the configuration; label `replica`.
 pub const REPLICA_ANSWERS: &str = "proxy_replica_answers";
+/// Reloads of the configuration; label `outcome`: `applied`, or `refused`, which changed nothing.
+pub const RELOADS_TOTAL: &str = "proxy_reloads_total";
 /// The epoch of the current topology.
 pub const TOPOLOGY_EPOCH: &str = "link_topology_epoch";
+
+/// The outcomes of a reload.
+const RELOAD_OUTCOMES: [&str; 2] = ["applied", "refused"];
 
 /// How a session ended. The label `outcome`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -211,6 +216,24 @@ pub(crate) fn replica_answers(replica: &str, answers: bool) {
     gauge!(REPLICA_ANSWERS, "replica" => replica.to_owned()).set(if answers { 1.0 } else { 0.0 });
 }
 
+/// Notes that a replica was removed: neither 0 nor 1 would be true, and an alarm on either would never end.
+pub(crate) fn replica_is_gone(replica: &str) {
+    gauge!(REPLICA_ANSWERS, "replica" => replica.to_owned()).set(f64::NAN);
+}
+
+/// Shows reloads as 0 before the first.
+pub(crate) fn reloads_count_from_now() {
+    for outcome in RELOAD_OUTCOMES {
+        drop(counter!(RELOADS_TOTAL, "outcome" => outcome));
+    }
+}
+
+/// Counts a reload that was applied, or refused.
+pub(crate) fn reloaded(applied: bool) {
+    let [good, bad] = RELOAD_OUTCOMES;
+    counter!(RELOADS_TOTAL, "outcome" => if applied { good } else { bad }).increment(1);
+}
+
 /// Notes the epoch of the current topology.
 pub(crate) fn topology_epoch(epoch: u64) {
     // Exact up to 2^53 epochs, which no failover history reaches.
@@ -234,5 +257,6 @@ fn describe() {
     describe_histogram!(LOGIN_DURATION, Unit::Seconds, "From accept to the client's login answer.");
     describe_histogram!(REQUEST_DURATION, Unit::Seconds, "From a request's last packet to its response's last packet.");
     describe_gauge!(REPLICA_ANSWERS, Unit::Count, "1 while a replica answers probes, else 0.");
+    describe_counter!(RELOADS_TOTAL, Unit::Count, "Reloads of the configuration, applied or refused.");
     describe_gauge!(TOPOLOGY_EPOCH, Unit::Count, "The epoch of the current topology.");
 }

@@ -34,7 +34,6 @@ impl Serving {
     ///
     /// # Errors
     /// One of them cannot be had.
-    #[expect(dead_code, reason = "a reload will use it")]
     pub(crate) fn bind_new(&self, config: &Config) -> Result<Vec<Listener>, Error> {
         let new = config.services.iter().filter(|service| !self.listeners.contains_key(&ListenerKey::of(service)));
         new.map(|service| Listener::bind(service, Arc::clone(&self.shared))).collect()
@@ -72,7 +71,6 @@ pub(crate) struct Unserved {
 
 impl Unserved {
     /// Closes it; the address is free when this returns.
-    #[expect(dead_code, reason = "a reload will use it")]
     pub(crate) async fn close(mut self) {
         self.task.0.abort();
         // It was just aborted, so that is what its end says.

@@ -73,7 +73,6 @@ impl Setup {
 
     /// Says that another setup takes over, and that `topology` is the last one that fits this one. To be called before
     /// the other's topology is published.
-    #[expect(dead_code, reason = "a reload will use it")]
     pub(crate) fn retire(&self, topology: Arc<Topology>) {
         // It retires once; a second call could only say the same.
         let _ = self.last_topology.set(topology);

@@ -45,7 +45,6 @@ impl Shared {
     }
 
     /// Makes this the setup of every login from now on. The topology of its links must be published already.
-    #[expect(dead_code, reason = "a reload will use it")]
     pub(crate) fn replace(&self, setup: Arc<Setup>) {
         self.setup.store(setup);
     }

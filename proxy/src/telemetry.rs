@@ -6,6 +6,7 @@ use tracing::Subscriber;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::ParseError;
 use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::reload;
 use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
 
 use crate::config::{Log, LogFormat};
@@ -19,39 +20,67 @@ pub enum TelemetryError {
     /// The process reports already.
     #[error("the log is installed already")]
     Installed(#[from] TryInitError),
+    /// Nobody reports any more.
+    #[error("the log level cannot be changed")]
+    Gone(#[from] reload::Error),
+}
+
+/// Changes what is reported while the process runs.
+pub struct LevelSwitch(Box<dyn Fn(EnvFilter) -> Result<(), reload::Error> + Send + Sync>);
+
+impl LevelSwitch {
+    /// Reports what `level` says from now on.
+    ///
+    /// # Errors
+    /// The level is no filter, or nobody reports any more.
+    pub fn set(&self, level: &str) -> Result<(), TelemetryError> {
+        Ok((self.0)(EnvFilter::try_new(level)?)?)
+    }
 }
 
 /// Makes the process report on stderr, so that stdout stays for answers to commands.
 ///
 /// # Errors
 /// The level is no filter, or the process reports already.
-pub fn install(log: &Log) -> Result<(), TelemetryError> {
+pub fn install(log: &Log) -> Result<LevelSwitch, TelemetryError> {
     match log.format {
-        LogFormat::Text => text(log, io::stderr)?.try_init()?,
-        LogFormat::Json => json(log, io::stderr)?.try_init()?,
+        LogFormat::Text => {
+            let (lines, level) = text(log, io::stderr)?;
+            lines.try_init()?;
+            Ok(level)
+        }
+        LogFormat::Json => {
+            let (lines, level) = json(log, io::stderr)?;
+            lines.try_init()?;
+            Ok(level)
+        }
     }
-    Ok(())
 }
 
 /// Lines for people: time, level, the spans the event is in with their fields, message, fields.
-fn text<W>(log: &Log, writer: W) -> Result<impl Subscriber + Send + Sync + use<W>, ParseError>
+fn text<W>(log: &Log, writer: W) -> Result<(impl Subscriber + Send + Sync + use<W>, LevelSwitch), ParseError>
 where
     W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
 {
     let filter = EnvFilter::try_new(&log.level)?;
     // Colours would put escape bytes into files and journals, where most of these lines end up.
-    Ok(tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer).with_ansi(false).finish())
+    let lines = tracing_subscriber::fmt().with_writer(writer).with_ansi(false);
+    let lines = lines.with_env_filter(filter).with_filter_reloading();
+    let level = lines.reload_handle();
+    Ok((lines.finish(), LevelSwitch(Box::new(move |filter| level.reload(filter)))))
 }
 
 /// One JSON object per line: `timestamp`, `level`, `target`, `message`, the event's fields, and `span` with the fields of the
 /// innermost span, such as `session.id`.
-fn json<W>(log: &Log, writer: W) -> Result<impl Subscriber + Send + Sync + use<W>, ParseError>
+fn json<W>(log: &Log, writer: W) -> Result<(impl Subscriber + Send + Sync + use<W>, LevelSwitch), ParseError>
 where
     W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
 {
     let filter = EnvFilter::try_new(&log.level)?;
     let lines = tracing_subscriber::fmt().json().flatten_event(true).with_current_span(true).with_span_list(false);
-    Ok(lines.with_env_filter(filter).with_writer(writer).finish())
+    let lines = lines.with_writer(writer).with_env_filter(filter).with_filter_reloading();
+    let level = lines.reload_handle();
+    Ok((lines.finish(), LevelSwitch(Box::new(move |filter| level.reload(filter)))))
 }
 
 #[cfg(test)]
@@ -91,8 +120,8 @@ mod tests {
             trace!("too much");
         };
         match format {
-            LogFormat::Text => tracing::subscriber::with_default(text(&log, writer).unwrap(), event),
-            LogFormat::Json => tracing::subscriber::with_default(json(&log, writer).unwrap(), event),
+            LogFormat::Text => tracing::subscriber::with_default(text(&log, writer).unwrap().0, event),
+            LogFormat::Json => tracing::subscriber::with_default(json(&log, writer).unwrap().0, event),
         }
         let bytes = lines.0.lock().unwrap().clone();
         String::from_utf8(bytes).unwrap()
@@ -116,5 +145,27 @@ mod tests {
         assert_eq!(line["replica"], "mi");
         assert_eq!(line["level"], "INFO");
         assert_eq!(line["span"]["session.id"], 7);
+    }
+
+    #[test]
+    fn a_level_that_is_changed_counts_for_the_next_line() {
+        let lines = Lines::default();
+        let writer = {
+            let lines = lines.clone();
+            move || lines.clone()
+        };
+        let log = Log { format: LogFormat::Text, level: "info".to_owned() };
+        let (subscriber, level) = text(&log, writer).unwrap();
+        tracing::subscriber::with_default(subscriber, || {
+            for (level_now, number) in [("warn", 1), ("trace", 2), ("off", 3)] {
+                level.set(level_now).unwrap();
+                trace!(number, "told");
+            }
+            assert!(level.set("no,such=filter=").is_err());
+        });
+        let bytes = lines.0.lock().unwrap().clone();
+        let written = String::from_utf8(bytes).unwrap();
+        assert_eq!(written.lines().count(), 1, "{written}");
+        assert!(written.contains("number=2"), "{written}");
     }
 }

@@ -38,6 +38,7 @@ struct Running {
     child: Child,
     lines: BufReader<std::process::ChildStderr>,
     admin: String,
+    service: String,
 }
 
 impl Running {
@@ -47,9 +48,10 @@ impl Running {
         fs::write(&file, RIGHT).unwrap();
         let mut child = program().arg("run").arg("--config").arg(&file).stderr(Stdio::piped()).spawn().unwrap();
         let lines = BufReader::new(child.stderr.take().unwrap());
-        let mut running = Self { child, lines, admin: String::new() };
-        let line = running.until("the admin interface is listening");
-        running.admin = line.trim_end().rsplit_once("address=").unwrap().1.to_owned();
+        let mut running = Self { child, lines, admin: String::new(), service: String::new() };
+        let address = |line: String| line.trim_end().rsplit_once("address=").unwrap().1.to_owned();
+        running.service = address(running.until(" listening service"));
+        running.admin = address(running.until("the admin interface is listening"));
         running
     }
 
@@ -170,4 +172,66 @@ fn the_running_program_shows_its_metrics_and_why_it_is_not_ready() {
         ready.starts_with("HTTP/1.1 503 ") && ready.contains("replica onprem, the primary of link sales"),
         "{ready}"
     );
+}
+
+/// Writes the file anew and sends the signal that asks for a reload.
+fn reload(running: &Running, folder: &Path, text: &str) {
+    fs::write(folder.join("proxy.toml"), text).unwrap();
+    running.signal("HUP");
+}
+
+#[test]
+fn a_hangup_reloads_and_the_metrics_say_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut running = Running::start(folder.path());
+    reload(&running, folder.path(), &RIGHT.replace("SalesDB", "ReportDB"));
+    running.until("the configuration was reloaded");
+    let metrics = running.get("/metrics");
+    for line in [
+        "link_topology_epoch 2",
+        "proxy_reloads_total{outcome=\"applied\"} 1",
+        "proxy_reloads_total{outcome=\"refused\"} 0",
+    ] {
+        assert!(metrics.lines().any(|got| got == line), "{line:?} is not in:\n{metrics}");
+    }
+    assert!(running.get("/topology").contains("ReportDB"));
+}
+
+#[test]
+fn a_hangup_with_a_bad_file_says_every_mistake_and_changes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut running = Running::start(folder.path());
+    let bad = RIGHT.replace("\"onprem\"", "\"onpremise\"").replace("\"off\"", "\"of\"");
+    reload(&running, folder.path(), &bad);
+    for mistake in ["WARN", "proxy.toml:8: ", "proxy.toml:12: ", "the one before stays in force"] {
+        running.until(mistake);
+    }
+    let metrics = running.get("/metrics");
+    for line in ["link_topology_epoch 1", "proxy_reloads_total{outcome=\"refused\"} 1"] {
+        assert!(metrics.lines().any(|got| got == line), "{line:?} is not in:\n{metrics}");
+    }
+}
+
+#[test]
+fn what_needs_a_restart_is_said_and_the_rest_is_taken_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut running = Running::start(folder.path());
+    let rest = RIGHT.replacen("127.0.0.1:0", "127.0.0.2:0", 1).replace("SalesDB", "ReportDB");
+    reload(&running, folder.path(), &format!("[log]\nformat = \"json\"\n[runtime]\nworker_threads = 7\n{rest}"));
+    for key in ["admin.address", "runtime.worker_threads", "log.format"] {
+        let line = running.until("needs a restart");
+        assert!(line.contains(key) && line.contains("WARN"), "{line}");
+    }
+    running.until("the configuration was reloaded");
+    assert!(running.get("/topology").contains("ReportDB"), "the admin interface is where it was");
+}
+
+#[test]
+fn the_log_level_follows_the_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut running = Running::start(folder.path());
+    reload(&running, folder.path(), &format!("[log]\nlevel = \"debug\"\n{RIGHT}"));
+    running.until("the configuration was reloaded");
+    drop(TcpStream::connect(&running.service).unwrap());
+    assert!(running.until("session ended").contains("DEBUG"));
 }

@@ -9,6 +9,7 @@ mod judges;
 mod limits;
 mod logins;
 mod relaying;
+mod reloading;
 mod routing;
 mod rules;
 mod tidy;

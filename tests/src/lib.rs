@@ -6,3 +6,4 @@ pub mod fake_server;
 pub mod program;
 pub mod raw_client;
 pub mod running_proxy;
+pub mod shown_certificate;

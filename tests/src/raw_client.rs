@@ -126,6 +126,19 @@ impl Received {
         self.body.windows(wanted.len()).any(|window| window == wanted)
     }
 
+    /// The server that let a client in, as it says in front of LOGINACK.
+    pub fn server(&self) -> Option<String> {
+        let mut rest: &[u8] = &self.body;
+        loop {
+            let (kind, body) = rest.split_first()?;
+            if *kind == MessageKind::Info as u8 {
+                return Some(Message::decode(MessageKind::Info, &mut tds::read::Reader::new(body)).unwrap().server);
+            }
+            let [low, high, ..] = body else { return None };
+            rest = body.get(2 + usize::from(u16::from_le_bytes([*low, *high]))..)?;
+        }
+    }
+
     /// The first error in the message.
     pub fn error(&self) -> Option<Message> {
         let body: &[u8] = &self.body;

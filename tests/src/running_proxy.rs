@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-use proxy::{Config, Proxy};
+use proxy::{Config, Proxy, ReloadSwitch};
 use tempfile::TempDir;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -94,16 +94,28 @@ impl Setup {
     pub async fn run_text(text: &str) -> RunningProxy {
         let config = Config::parse(text, Path::new(".")).unwrap_or_else(|errors| panic!("{errors}"));
         let proxy = Proxy::bind(config, None).unwrap();
-        let address = *proxy.addresses().get("main").unwrap();
-        let (stop, stopped) = oneshot::channel::<()>();
-        let task = tokio::spawn(proxy.run(async move {
-            let _ = stopped.await;
-        }));
-        RunningProxy { address, stop: Some(stop), task }
+        RunningProxy::start(proxy, "main")
     }
 }
 
 impl RunningProxy {
+    fn start(proxy: Proxy, service: &str) -> Self {
+        let address = *proxy.addresses().get(service).unwrap();
+        let (stop, stopped) = oneshot::channel::<()>();
+        let task = tokio::spawn(proxy.run(async move {
+            let _ = stopped.await;
+        }));
+        Self { address, stop: Some(stop), task }
+    }
+
+    /// Runs a proxy that follows this file. Its address is that of the service `main`.
+    pub async fn following(file: &Path) -> (Self, ReloadSwitch) {
+        let config = Config::load(file).unwrap_or_else(|errors| panic!("{errors}"));
+        let mut proxy = Proxy::bind(config, None).unwrap();
+        let switch = proxy.follow(file.to_owned(), None);
+        (Self::start(proxy, "main"), switch)
+    }
+
     /// Tells it to drain, as SIGTERM does.
     pub fn stop(&mut self) {
         if let Some(stop) = self.stop.take() {
@@ -122,13 +134,19 @@ pub fn certificate_files() -> (PathBuf, PathBuf) {
     static FILES: OnceLock<(TempDir, PathBuf, PathBuf)> = OnceLock::new();
     let (_, certificate, key) = FILES.get_or_init(|| {
         let folder = TempDir::new().unwrap();
-        let signed = rcgen::generate_simple_self_signed(["localhost".to_owned(), "127.0.0.1".to_owned()]).unwrap();
-        let (certificate, key) = (folder.path().join("server.pem"), folder.path().join("server.key"));
-        fs::write(&certificate, signed.cert.pem()).unwrap();
-        fs::write(&key, signed.signing_key.serialize_pem()).unwrap();
+        let (certificate, key) = write_certificate(folder.path());
         (folder, certificate, key)
     });
     (certificate.clone(), key.clone())
+}
+
+/// Writes a new certificate and its key into `folder`, in place of those that are there.
+pub fn write_certificate(folder: &Path) -> (PathBuf, PathBuf) {
+    let signed = rcgen::generate_simple_self_signed(["localhost".to_owned(), "127.0.0.1".to_owned()]).unwrap();
+    let (certificate, key) = (folder.join("server.pem"), folder.join("server.key"));
+    fs::write(&certificate, signed.cert.pem()).unwrap();
+    fs::write(&key, signed.signing_key.serialize_pem()).unwrap();
+    (certificate, key)
 }
 
 impl Drop for RunningProxy {

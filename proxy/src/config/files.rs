@@ -1,5 +1,6 @@
 //! Reads the PEM files a configuration names: certificates, keys and roots.
 
+use std::cell::RefCell;
 use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -14,6 +15,7 @@ use toml::Spanned;
 
 use super::problems::Problems;
 use super::section::Section;
+use super::seen::SeenFile;
 
 /// A certificate with its chain and private key. `Debug` shows neither.
 pub struct ServerCertificate {
@@ -45,9 +47,10 @@ impl fmt::Debug for ServerCertificate {
     }
 }
 
-/// Reads files whose paths are relative to one folder.
+/// Reads files whose paths are relative to one folder, and remembers which.
 pub(super) struct Files {
     base: PathBuf,
+    seen: RefCell<Vec<SeenFile>>,
 }
 
 /// A file's content and what is needed to complain about it.
@@ -60,7 +63,12 @@ struct Pem {
 
 impl Files {
     pub(super) fn new(base: &Path) -> Self {
-        Self { base: base.to_owned() }
+        Self { base: base.to_owned(), seen: RefCell::default() }
+    }
+
+    /// Every file that was read or should have been.
+    pub(super) fn seen(self) -> Vec<SeenFile> {
+        self.seen.into_inner()
     }
 
     /// `certificate_file` and `key_file`: both or neither.
@@ -124,6 +132,7 @@ impl Files {
             return None;
         }
         let path = self.base.join(written.get_ref());
+        self.seen.borrow_mut().push(SeenFile::now(&path));
         match fs::read(&path) {
             Ok(bytes) => Some(Pem { bytes, path, written, key }),
             Err(error) => {

@@ -5,6 +5,8 @@ use std::io;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
+use super::seen::SeenFile;
+
 /// One mistake.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConfigError {
@@ -23,6 +25,7 @@ pub struct ConfigError {
 pub struct ConfigErrors {
     file: PathBuf,
     errors: Vec<ConfigError>,
+    seen: Vec<SeenFile>,
 }
 
 impl ConfigErrors {
@@ -31,13 +34,19 @@ impl ConfigErrors {
         &self.errors
     }
 
+    /// The files that were read or should have been: a change of one may mend the mistakes.
+    pub fn files(&self) -> &[SeenFile] {
+        &self.seen
+    }
+
     pub(super) fn unreadable(path: &Path, error: &io::Error) -> Self {
         let instead = "name a file that this user may read".to_owned();
         let error = ConfigError { line: None, key: String::new(), what: format!("cannot be read: {error}"), instead };
-        Self { file: path.to_owned(), errors: vec![error] }
+        Self { file: path.to_owned(), errors: vec![error], seen: Vec::new() }
     }
 
-    pub(super) fn in_file(self, path: &Path) -> Self {
+    pub(super) fn in_file(mut self, seen: SeenFile, path: &Path) -> Self {
+        self.seen.insert(0, seen);
         Self { file: path.to_owned(), ..self }
     }
 }
@@ -108,12 +117,16 @@ impl<'t> Problems<'t> {
         1 + self.text.bytes().take(offset).filter(|&byte| byte == b'\n').count()
     }
 
-    pub(super) fn none_or_else<T>(mut self, value: T) -> Result<T, ConfigErrors> {
+    pub(super) fn none_or_else<T>(
+        mut self,
+        seen: Vec<SeenFile>,
+        value: impl FnOnce(Vec<SeenFile>) -> T,
+    ) -> Result<T, ConfigErrors> {
         if self.errors.is_empty() {
-            return Ok(value);
+            return Ok(value(seen));
         }
         self.errors.sort_by_key(|error| error.line);
-        Err(ConfigErrors { file: PathBuf::from("configuration"), errors: self.errors })
+        Err(ConfigErrors { file: PathBuf::from("configuration"), errors: self.errors, seen })
     }
 }
 

@@ -71,6 +71,7 @@ pub(super) fn timeouts(mut section: Section<'_>, problems: &mut Problems<'_>) ->
         keepalive: off_if_zero(wait("keepalive_ms", 30_000, OFF_OR_WEEK)),
         drain: wait("drain_ms", 30_000, OFF_OR_WEEK),
         probe_interval: wait("probe_interval_ms", 5_000, 100..=600_000),
+        watch_interval: off_if_zero(wait("watch_interval_ms", 2_000, 0..=600_000)),
     };
     section.finish(problems);
     timeouts

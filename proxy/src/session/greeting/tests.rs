@@ -52,6 +52,7 @@ fn timeouts() -> Timeouts {
         keepalive: None,
         drain: long,
         probe_interval: long,
+        watch_interval: None,
     }
 }
 

@@ -316,14 +316,28 @@ pub(crate) enum Execute {
 pub(crate) struct Parameter {
     pub(crate) name: String,
     pub(crate) type_: Type,
+    /// The table type of a READONLY parameter, which has no other.
+    pub(crate) table: Option<Name>,
     pub(crate) default: Option<Expr>,
     pub(crate) output: bool,
 }
 
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Declaration {
-    Scalar { name: String, type_: Type, value: Option<Expr> },
-    Table { name: String, definition: TableDefinition },
+    Scalar {
+        name: String,
+        type_: Type,
+        value: Option<Expr>,
+    },
+    Table {
+        name: String,
+        definition: TableDefinition,
+    },
+    /// A table variable of a type of the catalog.
+    TableType {
+        name: String,
+        type_name: Name,
+    },
 }
 
 /// A statement and the line it begins on. `slot` numbers the statements of a batch, for the cache of plans.
@@ -377,6 +391,14 @@ pub(crate) enum StatementKind {
     },
     DropProcedure {
         names: Vec<Name>,
+        if_exists: bool,
+    },
+    CreateType {
+        name: Name,
+        definition: TableDefinition,
+    },
+    DropType {
+        name: Name,
         if_exists: bool,
     },
     CreateDatabase(String),

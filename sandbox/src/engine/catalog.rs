@@ -5,7 +5,7 @@ pub(crate) mod views;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::ast::{Expr, Name, Parameter};
+use super::ast::{Expr, Name, Parameter, TableDefinition};
 use super::error::SqlError;
 use super::types::Type;
 
@@ -99,6 +99,10 @@ pub(crate) struct Table {
     pub(crate) columns: Vec<Column>,
     pub(crate) keys: Vec<Key>,
     pub(crate) identity: Option<Arc<Identity>>,
+    /// Whether it is a table-valued parameter, which may only be read.
+    pub(crate) read_only: bool,
+    /// Whether it is a parameter that is a table variable of the caller.
+    pub(crate) is_borrowed: bool,
 }
 
 impl Table {
@@ -121,6 +125,15 @@ pub(crate) struct Procedure {
     pub(crate) body: String,
 }
 
+/// A table type.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct TableType {
+    pub(crate) id: i32,
+    pub(crate) schema: String,
+    pub(crate) name: String,
+    pub(crate) definition: TableDefinition,
+}
+
 /// A database. Keys are `schema.name` in lower case.
 #[derive(Debug, Clone)]
 pub(crate) struct Database {
@@ -129,6 +142,7 @@ pub(crate) struct Database {
     pub(crate) role: Role,
     pub(crate) tables: BTreeMap<String, Arc<Table>>,
     pub(crate) procedures: BTreeMap<String, Arc<Procedure>>,
+    pub(crate) types: BTreeMap<String, Arc<TableType>>,
 }
 
 /// All databases of an instance. `version` changes with every change and is part of the key of cached plans.
@@ -189,10 +203,15 @@ impl Catalog {
         self.database(&name.database)?.procedures.get(&object_key(&name.schema, &name.name))
     }
 
+    pub(crate) fn table_type(&self, name: &Resolved) -> Option<&Arc<TableType>> {
+        self.database(&name.database)?.types.get(&object_key(&name.schema, &name.name))
+    }
+
     /// The next object id: distinct within the instance, as OBJECT_ID needs.
     pub(crate) fn next_object_id(&self) -> i32 {
         let tables = self.databases.iter().flat_map(|database| database.tables.values().map(|table| table.id));
         let procedures = self.databases.iter().flat_map(|database| database.procedures.values().map(|one| one.id));
-        tables.chain(procedures).max().unwrap_or(885_578_150).saturating_add(16)
+        let types = self.databases.iter().flat_map(|database| database.types.values().map(|one| one.id));
+        tables.chain(procedures).chain(types).max().unwrap_or(885_578_150).saturating_add(16)
     }
 }

@@ -3,6 +3,7 @@
 use super::sink::{Message, Sink, Stop};
 use std::sync::Arc;
 use tds::request::TransactionRequest;
+use tds::rpc::TableValue;
 use tds::token::Column;
 use tds::types::TypeInfo;
 use tds::value::Value;
@@ -110,4 +111,6 @@ pub struct CallParameter {
     pub output: bool,
     /// The procedure's default is to be used, not the value.
     pub default: bool,
+    /// A table-valued parameter; then type and value mean nothing.
+    pub table: Option<TableValue>,
 }

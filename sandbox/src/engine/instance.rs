@@ -98,6 +98,7 @@ impl Instance {
             role: Role::Standalone,
             tables: BTreeMap::new(),
             procedures: BTreeMap::new(),
+            types: BTreeMap::new(),
         };
         let databases = [(1, "master"), (2, "tempdb"), (3, "model"), (4, "msdb")].map(database).into();
         let shared = Shared {
@@ -126,6 +127,7 @@ impl Instance {
                 role,
                 tables: BTreeMap::new(),
                 procedures: BTreeMap::new(),
+                types: BTreeMap::new(),
             });
         });
     }
@@ -303,6 +305,12 @@ pub(crate) fn define(catalog: &mut Catalog, database: &str, change: &Definition)
         Definition::Procedure(procedure) => {
             let key = object_key(&procedure.schema, &procedure.name);
             database.procedures.insert(key, Arc::clone(procedure));
+        }
+        Definition::Type(type_) => {
+            database.types.insert(object_key(&type_.schema, &type_.name), Arc::clone(type_));
+        }
+        Definition::DropType(key) => {
+            database.types.remove(key);
         }
         Definition::DropProcedure(key) => {
             database.procedures.remove(key);

@@ -5,9 +5,13 @@ mod datatypes;
 mod describe;
 mod prepare;
 
+use std::sync::Arc;
+
+use tds::rpc::TableValue;
 use tds::value::Value;
 
 use super::ast::{Name, Parameter};
+use super::catalog::Table;
 use super::convert::{Reason, convert};
 use super::error::SqlError;
 use super::session::{Outcome, Session, Unwind};
@@ -25,6 +29,17 @@ pub(crate) struct Given {
     /// `None` asks for the default.
     pub(crate) value: Option<Value>,
     pub(crate) output: bool,
+    /// A table, instead of a value.
+    pub(crate) table: Option<GivenTable>,
+}
+
+/// A table as a parameter.
+#[derive(Debug, Clone)]
+pub(crate) enum GivenTable {
+    /// Its rows came from the client.
+    Rows(Arc<TableValue>),
+    /// It is a table variable of the caller.
+    Variable(Arc<Table>),
 }
 
 /// Calls a system procedure; `None` if there is none of this name.

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::catalog::{Procedure, Table};
+use super::catalog::{Procedure, Table, TableType};
 use super::changes::RowImages;
 use super::error::SqlError;
 use super::instance::Instance;
@@ -20,6 +20,8 @@ pub(crate) enum Definition {
     DropTable(String),
     Procedure(Arc<Procedure>),
     DropProcedure(String),
+    Type(Arc<TableType>),
+    DropType(String),
 }
 
 /// What a transaction did, in order.

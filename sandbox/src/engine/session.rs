@@ -8,6 +8,7 @@ mod raise;
 mod run;
 mod statement;
 mod system;
+mod tables;
 mod transaction;
 
 use std::collections::BTreeMap;

@@ -5,6 +5,7 @@ mod errors;
 mod language;
 mod parameters;
 mod replication;
+mod tables;
 mod totality;
 mod transactions;
 mod types;

@@ -8,6 +8,8 @@ use tds::packet::{PacketKind, Status};
 use tds::read::Reader;
 use tds::request::{AllHeaders, ProcId, TransactionRequest};
 use tds::rpc::{Argument, Parameter, ParameterStatus, Procedure, Rpc};
+use tds::types::{FixedType, TypeInfo};
+use tds::value::Value;
 
 /// A request as it came.
 #[derive(Debug)]
@@ -83,17 +85,18 @@ fn prepare(call: Rpc) -> Result<Call, (i32, String)> {
             None => return Err((2812, format!("Could not find stored procedure with id {number}."))),
         },
     };
-    let parameters = call.parameters.into_iter().map(parameter).collect::<Option<_>>();
-    let refusal = || (50_000, "The simulated server has no table-valued parameters.".to_owned());
-    Ok(Call { procedure, parameters: parameters.ok_or_else(refusal)? })
+    Ok(Call { procedure, parameters: call.parameters.into_iter().map(parameter).collect() })
 }
 
-fn parameter(parameter: Parameter) -> Option<CallParameter> {
+fn parameter(parameter: Parameter) -> CallParameter {
     let output = parameter.status.contains(ParameterStatus::OUTPUT);
     let default = parameter.status.contains(ParameterStatus::DEFAULT);
     let Parameter { name, argument, .. } = parameter;
     match argument {
-        Argument::Value(type_info, value) => Some(CallParameter { name, type_info, value, output, default }),
-        Argument::Table(_) => None,
+        Argument::Value(type_info, value) => CallParameter { name, type_info, value, output, default, table: None },
+        Argument::Table(table) => {
+            let (type_info, value) = (TypeInfo::Fixed(FixedType::Null), Value::Null);
+            CallParameter { name, type_info, value, output, default, table: Some(table) }
+        }
     }
 }

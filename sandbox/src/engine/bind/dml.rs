@@ -17,7 +17,14 @@ impl Binder<'_> {
     pub(super) fn target(&mut self, target: &Target) -> Result<Arc<Table>, SqlError> {
         match target {
             Target::Table(name) => self.table(name),
-            Target::Variable(name) => self.table_variable(name),
+            Target::Variable(name) => {
+                let table = self.table_variable(name)?;
+                if table.read_only {
+                    let text = format!("The table-valued parameter \"{name}\" is READONLY and cannot be modified.");
+                    return Err(SqlError::new(10700, 16, 1, text));
+                }
+                Ok(table)
+            }
         }
     }
 
@@ -251,7 +258,7 @@ impl Binder<'_> {
         let found = from.iter().find_map(|source| source_named(source, &exposed));
         let table = match found {
             Some(Source::Table { name, .. }) => self.table(name)?,
-            Some(Source::Variable { name, .. }) => self.table_variable(name)?,
+            Some(Source::Variable { name, .. }) => self.target(&Target::Variable(name.clone()))?,
             _ => return Err(SqlError::unsupported("changing a table that is not in FROM")),
         };
         Ok((table, Some((from, exposed))))

@@ -3,6 +3,7 @@
 use super::super::ast::{ColumnDefinition, Constraint, Parameter, StatementKind, TableDefinition};
 use super::super::error::SqlError;
 use super::super::lexer::Kind;
+use super::super::types::Type;
 use super::Parser;
 
 impl Parser<'_> {
@@ -33,6 +34,15 @@ impl Parser<'_> {
         if self.accept("PROCEDURE") || self.accept("PROC") {
             return self.procedure(replace, false);
         }
+        if self.accept("TYPE") {
+            let name = self.name()?;
+            if self.is_word("FROM") {
+                return Err(SqlError::unsupported("alias types"));
+            }
+            self.expect("AS")?;
+            self.expect("TABLE")?;
+            return Ok(StatementKind::CreateType { name, definition: self.table_definition()? });
+        }
         if self.accept("DATABASE") {
             let name = self.identifier()?;
             self.skip_to_statement_end();
@@ -62,13 +72,20 @@ impl Parser<'_> {
         self.list(|parser| {
             let name = parser.variable()?;
             parser.accept("AS");
+            let start = parser.at;
+            if let Some(table) = parser.table_type()
+                && parser.accept("READONLY")
+            {
+                return Ok(Parameter { name, type_: Type::Null, table: Some(table), default: None, output: false });
+            }
+            parser.at = start;
             let type_ = parser.type_name()?;
-            if parser.is_word("VARYING") || parser.is_word("READONLY") {
-                return Err(SqlError::unsupported("table-valued and cursor parameters"));
+            if parser.is_word("VARYING") {
+                return Err(SqlError::unsupported("cursor parameters"));
             }
             let default = if parser.accept_symbol("=") { Some(parser.expression()?) } else { None };
             let output = parser.accept("OUTPUT") || parser.accept("OUT");
-            Ok(Parameter { name, type_, default, output })
+            Ok(Parameter { name, type_, table: None, default, output })
         })
     }
 
@@ -265,6 +282,7 @@ impl Parser<'_> {
         match what.as_str() {
             "TABLE" => Ok(StatementKind::DropTable { names: self.list(Self::name)?, if_exists }),
             "PROCEDURE" | "PROC" => Ok(StatementKind::DropProcedure { names: self.list(Self::name)?, if_exists }),
+            "TYPE" => Ok(StatementKind::DropType { name: self.name()?, if_exists }),
             "DATABASE" => Ok(StatementKind::DropDatabase { name: self.identifier()?, if_exists }),
             "INDEX" => {
                 let name = self.name()?;

@@ -107,6 +107,19 @@ impl Parser<'_> {
         })?
     }
 
+    /// The name of a table type: any that is no system type's.
+    pub(super) fn table_type(&mut self) -> Option<Name> {
+        let start = self.at;
+        if let Ok(name) = self.name()
+            && !["double", "national"].iter().any(|word| name.last().eq_ignore_ascii_case(word))
+            && named_type(&name.last().to_ascii_lowercase(), &[]).is_none()
+        {
+            return Some(name);
+        }
+        self.at = start;
+        None
+    }
+
     fn type_arguments(&mut self) -> Result<Vec<Option<u32>>, SqlError> {
         if !self.is_symbol("(") {
             return Ok(Vec::new());

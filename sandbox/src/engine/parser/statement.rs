@@ -184,6 +184,9 @@ impl Parser<'_> {
             if parser.is_word("CURSOR") {
                 return Err(SqlError::unsupported("T-SQL cursors"));
             }
+            if let Some(type_name) = parser.table_type() {
+                return Ok(Declaration::TableType { name, type_name });
+            }
             let type_ = parser.type_name()?;
             let value = if parser.accept_symbol("=") { Some(parser.expression()?) } else { None };
             Ok(Declaration::Scalar { name, type_, value })

@@ -44,6 +44,8 @@ impl Session {
             StatementKind::DropProcedure { names, if_exists } => {
                 names.iter().try_for_each(|name| self.drop_procedure(name, *if_exists))
             }
+            StatementKind::CreateType { name, definition } => self.create_type(name, definition),
+            StatementKind::DropType { name, if_exists } => self.drop_type(name, *if_exists),
             StatementKind::CreateDatabase(name) => self.create_database(name),
             StatementKind::DropDatabase { name, if_exists } => self.drop_database(name, *if_exists),
             StatementKind::Truncate(name) => self.truncate(name),
@@ -52,7 +54,12 @@ impl Session {
     }
 
     /// Runs SQLite statements and makes the change in the transaction's catalog and its redo record.
-    fn define(&mut self, database: &str, statements: Vec<String>, change: Definition) -> Result<(), Failure> {
+    pub(super) fn define(
+        &mut self,
+        database: &str,
+        statements: Vec<String>,
+        change: Definition,
+    ) -> Result<(), Failure> {
         self.check_database(database)?;
         self.writing(Reach::Stored, |session| {
             let rows = session.with_lease(|lease| {
@@ -85,7 +92,7 @@ impl Session {
         })
     }
 
-    fn resolved(&self, name: &Name) -> Result<Resolved, SqlError> {
+    pub(super) fn resolved(&self, name: &Name) -> Result<Resolved, SqlError> {
         let resolved = resolve(name, &self.database)?;
         let catalog = self.catalog();
         let Some(database) = catalog.database(&resolved.database) else {
@@ -169,7 +176,8 @@ impl Session {
             return;
         }
         let Some(lease) = &self.lease else { return };
-        for table in frame.tables.values() {
+        // A caller's table variable is the caller's to drop.
+        for table in frame.tables.values().filter(|table| !table.is_borrowed) {
             // What a rollback has already undone need not be dropped.
             let _ = lease.connection.execute_batch(&format!("DROP TABLE IF EXISTS {}", table.storage));
         }

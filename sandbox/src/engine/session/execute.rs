@@ -9,7 +9,7 @@ use super::super::catalog::{Procedure, resolve};
 use super::super::convert::{Reason, convert};
 use super::super::error::SqlError;
 use super::super::front::Call;
-use super::super::procedures::{self, Given};
+use super::super::procedures::{self, Given, GivenTable};
 use super::super::sink::{ReturnValue, Sink, StatementEnd, Stop};
 use super::super::types::Type;
 use super::run::{Flow, Unwind};
@@ -40,6 +40,7 @@ impl Session {
                 type_,
                 value: if parameter.default { None } else { Some(parameter.value.clone()) },
                 output: parameter.output,
+                table: parameter.table.clone().map(|table| GivenTable::Rows(Arc::new(table))),
             });
         }
         let parts: Vec<String> =
@@ -81,8 +82,13 @@ impl Session {
             Execute::Procedure { status, name, arguments } => {
                 let mut given = Vec::with_capacity(arguments.len());
                 for argument in arguments {
+                    let table = match &argument.value {
+                        Expr::Variable(name) => frame.tables.get(&name.to_lowercase()).cloned(),
+                        _ => None,
+                    };
                     let one = match argument.value {
                         Expr::Default => Ok((None, Type::Null)),
+                        _ if table.is_some() => Ok((Some(Value::Null), Type::Null)),
                         _ => self.evaluate_typed(&argument.value, frame).map(|(value, type_)| (Some(value), type_)),
                     };
                     match one {
@@ -91,6 +97,7 @@ impl Session {
                             type_,
                             value,
                             output: argument.output,
+                            table: table.map(GivenTable::Variable),
                         }),
                         Err(failure) => return self.failed(failure, statement, frame, sink),
                     }
@@ -177,6 +184,10 @@ impl Session {
         let code = self.code(text, &declared.collect::<String>()).map_err(Unwind::Raise)?;
         let mut frame = Frame::new(code, procedure, level);
         for (parameter, argument) in parameters.iter().zip(arguments) {
+            if let Some(type_name) = &parameter.table {
+                self.give_table(&parameter.name, type_name, argument.table.as_ref(), &mut frame)?;
+                continue;
+            }
             let (value, from) = match (&argument.value, &parameter.default) {
                 (Some(value), _) => (value.clone(), argument.type_),
                 (None, Some(default)) => match self.evaluate_typed(default, &frame) {
@@ -226,6 +237,8 @@ pub(crate) struct Argument {
     pub(crate) output: bool,
     /// Its place among what the caller gave.
     pub(crate) place: usize,
+    /// A table, instead of a value.
+    pub(crate) table: Option<GivenTable>,
 }
 
 fn store(frame: &mut Frame, variable: &str, value: Value, from: Type) {
@@ -254,14 +267,28 @@ pub(crate) fn matched(parameters: &[Parameter], given: &[Given], procedure: &str
             let text = format!("Procedure or function {procedure} has too many arguments specified.");
             return Err(SqlError::new(8144, 16, 2, text));
         };
-        *slot = Some(Argument { value: one.value.clone(), type_: one.type_, output: one.output, place });
+        let table = one.table.clone();
+        *slot = Some(Argument { value: one.value.clone(), type_: one.type_, output: one.output, place, table });
     }
     let mut complete = Vec::with_capacity(arguments.len());
     for (argument, parameter) in arguments.into_iter().zip(parameters) {
         match argument {
-            Some(argument) if argument.value.is_some() || parameter.default.is_some() => complete.push(argument),
-            None if parameter.default.is_some() => {
-                complete.push(Argument { value: None, type_: Type::Null, output: false, place: usize::MAX });
+            Some(argument) if parameter.table.is_none() && argument.table.is_some() => {
+                let text = format!("Operand type clash: table type is incompatible with {}", parameter.type_.name());
+                return Err(SqlError::new(206, 16, 2, text));
+            }
+            Some(argument) if argument.value.is_some() || parameter.default.is_some() || parameter.table.is_some() => {
+                complete.push(argument);
+            }
+            // A table that is not given is empty.
+            None if parameter.default.is_some() || parameter.table.is_some() => {
+                complete.push(Argument {
+                    value: None,
+                    type_: Type::Null,
+                    output: false,
+                    place: usize::MAX,
+                    table: None,
+                });
             }
             _ => {
                 let text = format!(

@@ -294,6 +294,10 @@ impl Session {
                 }
                 Declaration::Scalar { .. } => {}
                 Declaration::Table { name, definition } => self.declare_table(name, definition, frame)?,
+                Declaration::TableType { name, type_name } => {
+                    let type_ = self.table_type(type_name)?;
+                    self.declare_table(name, &type_.definition, frame)?;
+                }
             }
         }
         Ok(())

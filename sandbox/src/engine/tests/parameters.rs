@@ -6,7 +6,14 @@ use crate::engine::types::{CharKind, Type};
 use tds::value::Value;
 
 pub(super) fn given(name: &str, type_: Type, value: Value) -> CallParameter {
-    CallParameter { name: name.into(), type_info: type_.type_info(true), value, output: false, default: false }
+    CallParameter {
+        name: name.into(),
+        type_info: type_.type_info(true),
+        value,
+        output: false,
+        default: false,
+        table: None,
+    }
 }
 
 pub(super) fn text(value: &str) -> CallParameter {

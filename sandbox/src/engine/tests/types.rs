@@ -71,6 +71,7 @@ fn every_type_comes_back_as_it_went_in() {
         for value in [value, Value::Null] {
             let nvarchar = Type::NVARCHAR_MAX.type_info(true);
             let parameter = |name: &str, type_info, value| CallParameter {
+                table: None,
                 name: name.into(),
                 type_info,
                 value,

@@ -41,6 +41,8 @@ impl Session {
             columns,
             keys: Vec::new(),
             identity,
+            read_only: false,
+            is_borrowed: false,
         };
         for constraint in &definition.constraints {
             if let Constraint::Key { name: given, primary, columns } = constraint {

@@ -53,13 +53,13 @@ fn a_table_parameter_obeys_its_type() {
     let mut session = login(pair.onprem());
     let session = session.as_mut();
     transcript(session, CREATE);
-    let cases: [(&str, &[(i32, &str)], &str); 3] = [
-        ("SELECT 1", &[(1, "a"), (1, "b")], "2627"),
-        ("SELECT 1", &[(1, "much too long")], "2628"),
-        ("DELETE FROM @t", &[(1, "a")], "10700"),
+    let cases = [
+        ("SELECT 1", vec![(1, "a"), (1, "b")], "2627"),
+        ("SELECT 1", vec![(1, "much too long")], "2628"),
+        ("DELETE FROM @t", vec![(1, "a")], "10700"),
     ];
     for (sql, rows, number) in cases {
-        let said = called(session, "sp_executesql", vec![text(sql), text("@t Pairs READONLY"), pairs(rows)]);
+        let said = called(session, "sp_executesql", vec![text(sql), text("@t Pairs READONLY"), pairs(&rows)]);
         assert!(said.first().is_some_and(|line| line.starts_with(number)), "{number}: {said:?}");
     }
 }

@@ -5,6 +5,7 @@
 //! against each other.
 
 mod address;
+mod browser;
 mod files;
 mod links;
 mod network;
@@ -32,6 +33,7 @@ use rustls::pki_types::ServerName;
 use toml::de::DeTable;
 
 pub use address::{Address, AddressError};
+pub use browser::Browser;
 pub use files::ServerCertificate;
 pub use network::{Network, NetworkError};
 pub use pattern::{Folded, Pattern, PatternError};
@@ -62,6 +64,8 @@ pub struct Config {
     pub links: Vec<StaticLink>,
     /// The services, sorted by name. At least one; no two listen on one address.
     pub services: Vec<Service>,
+    /// Answers for instance names; `None` where nobody asked for them.
+    pub browser: Option<Browser>,
     /// Exceptions from what sessions' intent says, in the order they are tried. Each names known services only.
     pub rules: Vec<Rule>,
     /// The files it was read from, as they looked then.
@@ -256,6 +260,7 @@ impl Config {
         let sections = root.named_tables("services", p);
         let service_names: Vec<_> = sections.iter().map(|section| section.name.clone()).collect();
         let services = services::read(sections, &links, admin.as_ref(), &files, p);
+        let browser = browser::read(root.optional_table("browser", p), &service_names, p);
         let rules = rules::read(root.tables("rules", p), &service_names, p);
         root.finish(p);
 
@@ -271,6 +276,7 @@ impl Config {
             replicas,
             links,
             services,
+            browser,
             rules,
             files,
         })

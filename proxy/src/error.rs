@@ -37,6 +37,14 @@ pub enum Error {
     /// The links contradict each other.
     #[error("the links contradict each other")]
     Topology(#[from] TopologyError),
+    /// The address for instance names cannot be had.
+    #[error("instance names cannot be answered for on {address}")]
+    Browser {
+        /// The address.
+        address: SocketAddr,
+        /// What the system said.
+        source: io::Error,
+    },
     /// The operators' address cannot be had.
     #[error("the admin interface cannot listen on {address}")]
     Admin {

@@ -6,6 +6,7 @@
 
 pub mod admin;
 mod backend;
+mod browser;
 pub mod config;
 mod drain;
 mod error;
@@ -43,6 +44,7 @@ pub use error::Error;
 pub use reload::{ReloadError, ReloadSwitch};
 
 use admin::{Admin, Sources};
+use browser::Browser;
 use listener::Listener;
 use metrics::Recorder;
 use reload::{Follow, Follower};
@@ -61,6 +63,7 @@ pub struct Proxy {
     follow: Option<Follow>,
     writer: TopologyWriter,
     admin: Option<Admin>,
+    browser: Option<Browser>,
 }
 
 impl Proxy {
@@ -77,7 +80,9 @@ impl Proxy {
         let listen = |service| Listener::bind(service, Arc::clone(&shared));
         let listeners = config.services.iter().map(listen).collect::<Result<Vec<_>, _>>()?;
         let admin = config.admin.as_ref().map(|admin| bind_admin(admin.address, &shared, recorder)).transpose()?;
-        Ok(Self { shared, listeners, follow: None, writer, admin })
+        let browser =
+            config.browser.as_ref().map(|browser| bind_browser(browser.listen, &shared, &listeners)).transpose()?;
+        Ok(Self { shared, listeners, follow: None, writer, admin, browser })
     }
 
     /// Follows `file`, which its configuration was read from: what changes there, or in the files it names, is taken over
@@ -93,14 +98,14 @@ impl Proxy {
         self.admin.as_ref()?.address().ok()
     }
 
+    /// Where questions for instance names come, if they are answered.
+    pub fn browser_address(&self) -> Option<SocketAddr> {
+        self.browser.as_ref()?.address().ok()
+    }
+
     /// Where each service listens, by its name. Tells the ports where the configuration asked for any.
     pub fn addresses(&self) -> BTreeMap<String, SocketAddr> {
-        let setup = self.shared.setup();
-        let address = |listener: &Listener| {
-            let service = setup.service_at(listener.key())?;
-            Some((service.name().to_string(), listener.address().ok()?))
-        };
-        self.listeners.iter().filter_map(address).collect()
+        addresses(&self.shared.setup(), &self.listeners)
     }
 
     /// Serves until `shutdown` resolves, then drains: nothing new is accepted, idle sessions close, running requests and
@@ -108,6 +113,9 @@ impl Proxy {
     pub async fn run(self, shutdown: impl Future<Output = ()>) {
         let (switch, drain) = drain::drain();
         let mut tasks = JoinSet::new();
+        if let Some(browser) = self.browser {
+            tasks.spawn(browser.run(drain.clone()));
+        }
         let mut serving = Serving::new(Arc::clone(&self.shared), drain.clone());
         serving.serve(self.listeners, &self.shared.setup());
         match self.follow {
@@ -143,6 +151,20 @@ async fn keep_roles(source: impl Source, writer: TopologyWriter) {
     if let Err(error) = source.keep(writer).await {
         warn!(%error, "the topology is not kept up any more; the last picture stays");
     }
+}
+
+fn addresses(setup: &Setup, listeners: &[Listener]) -> BTreeMap<String, SocketAddr> {
+    let address = |listener: &Listener| {
+        let service = setup.service_at(listener.key())?;
+        Some((service.name().to_string(), listener.address().ok()?))
+    };
+    listeners.iter().filter_map(address).collect()
+}
+
+fn bind_browser(address: SocketAddr, shared: &Arc<Shared>, listeners: &[Listener]) -> Result<Browser, Error> {
+    let ports = addresses(&shared.setup(), listeners).into_iter().map(|(name, address)| (name, address.port()));
+    let browser = Browser::bind(address, Arc::clone(shared), ports.collect());
+    browser.map_err(|source| Error::Browser { address, source })
 }
 
 fn bind_admin(address: SocketAddr, shared: &Arc<Shared>, recorder: Option<Recorder>) -> Result<Admin, Error> {

@@ -189,6 +189,17 @@ fn keep_what_needs_a_restart(old: &Config, new: &mut Config) {
         ignored("admin.address");
         new.admin.clone_from(&old.admin);
     }
+    match (&old.browser, &mut new.browser) {
+        (Some(old), Some(new)) if new.listen != old.listen => {
+            ignored("browser.listen");
+            new.listen = old.listen;
+        }
+        (None, new @ Some(_)) => {
+            ignored("browser");
+            *new = None;
+        }
+        _ => {}
+    }
     if new.runtime != old.runtime {
         ignored("runtime.worker_threads");
         new.runtime.clone_from(&old.runtime);

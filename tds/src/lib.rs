@@ -13,6 +13,7 @@
 //! | [`request`] | 2.2.6.6–2.2.6.9 | ALL_HEADERS, batch text, RPC heads, transaction manager requests |
 //! | [`rpc`] | 2.2.6.6 | remote procedure calls with every parameter, tables included |
 //! | [`bulk`] | 2.2.6.1 | the rows of a bulk load, as they stream in |
+//! | [`browser`] | [MC-SQLR] | which port an instance listens on: questions and answers by UDP |
 //! | [`types`], [`value`] | 2.2.5.4–2.2.5.5 | TYPE_INFO and the values it describes |
 //! | [`token`], [`scan`] | 2.2.7 | the tokens of a response, one by one or skipped as they stream past |
 //! | [`write`](mod@write) | 2.2.7 | the tokens we originate |
@@ -20,6 +21,7 @@
 // A peer's numbers must not overflow: outside tests all arithmetic says what it does then.
 #![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
 
+pub mod browser;
 pub mod bulk;
 pub mod error;
 pub mod login7;

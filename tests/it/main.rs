@@ -3,6 +3,7 @@
 
 mod announcing;
 mod backends;
+mod browser;
 mod draining;
 mod failing;
 mod judges;

@@ -162,7 +162,7 @@ fn sockets_are_opened_and_read_in_one_place() {
 }
 
 fn is_net(path: &str) -> bool {
-    ["net.rs", "net/", "listener.rs", "admin.rs", "admin/"]
+    ["net.rs", "net/", "listener.rs", "browser.rs", "admin.rs", "admin/"]
         .iter()
         .any(|place| path.starts_with(&format!("proxy/src/{place}")))
 }

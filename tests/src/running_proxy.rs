@@ -15,6 +15,8 @@ use tokio::task::JoinHandle;
 pub struct RunningProxy {
     /// Where its only service listens.
     pub address: SocketAddr,
+    /// Where it answers for instance names, if it does.
+    pub browser: Option<SocketAddr>,
     stop: Option<oneshot::Sender<()>>,
     task: JoinHandle<()>,
 }
@@ -100,12 +102,12 @@ impl Setup {
 
 impl RunningProxy {
     fn start(proxy: Proxy, service: &str) -> Self {
-        let address = *proxy.addresses().get(service).unwrap();
+        let (address, browser) = (*proxy.addresses().get(service).unwrap(), proxy.browser_address());
         let (stop, stopped) = oneshot::channel::<()>();
         let task = tokio::spawn(proxy.run(async move {
             let _ = stopped.await;
         }));
-        Self { address, stop: Some(stop), task }
+        Self { address, browser, stop: Some(stop), task }
     }
 
     /// Runs a proxy that follows this file. Its address is that of the service `main`.

@@ -222,6 +222,24 @@ impl<'i> Section<'i> {
         items.into_iter().filter_map(|item| self.as_text(key, item, example, problems)).collect()
     }
 
+    /// A table of texts under names the operator chose, with both; `None` where it is not there or no such table.
+    pub(super) fn texts_by_name(
+        &mut self,
+        key: &'static str,
+        example: &str,
+        problems: &mut Problems<'_>,
+    ) -> Option<Vec<(Spanned<String>, Spanned<String>)>> {
+        let mut outer = self.optional_table(key, problems)?;
+        let mut texts = Vec::new();
+        for (name, value) in std::mem::take(&mut outer.entries) {
+            let name = Spanned::new(name.span(), name.into_inner().into_owned());
+            if let Some(text) = outer.as_text(name.get_ref(), value, example, problems) {
+                texts.push((name, text));
+            }
+        }
+        Some(texts)
+    }
+
     /// Whether the operator wrote this key.
     pub(super) fn has(&self, key: &str) -> bool {
         self.entries.contains_key(key)

@@ -35,6 +35,11 @@ impl fmt::Display for Config {
             writeln!(f, "replica {} at {}{unused}", replica.name, replica.address)?;
             writeln!(f, "  {}", replica_encryption(replica.encryption, &replica.trust))?;
         }
+        if let Some(browser) = &self.browser {
+            let names: Vec<_> =
+                browser.instances.iter().map(|(name, service)| format!("{name} is {service}")).collect();
+            writeln!(f, "instance names on {}: {}", browser.listen, names.join(", "))?;
+        }
         match &self.admin {
             Some(admin) => writeln!(f, "admin interface on {}", admin.address),
             None => writeln!(f, "no admin interface"),

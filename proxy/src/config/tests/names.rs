@@ -48,3 +48,48 @@ fn load_balancers_are_named_by_their_addresses() {
         &["4: replicas.onprem.send_proxy_protocol: is a string; write true or false"],
     );
 }
+
+#[track_caller]
+fn check_browser(lines: &str, want: &[&str]) {
+    check_text(&format!("[browser]\n{lines}{SMALLEST}"), want);
+}
+
+#[test]
+fn a_browser_needs_an_address_a_name_and_instances() {
+    check_browser(
+        "",
+        &[
+            "1: browser.listen: is missing; write for example listen = \"0.0.0.0:1434\"",
+            "1: browser.server_name: is missing; write for example server_name = \"sql.corp.local\"",
+            "1: browser.instances: is missing; write for example instances = { SALES = \"main\" }",
+        ],
+    );
+    let text = "[browser]\nlisten = \"0.0.0.0:1434\"\nserver_name = \"sql01\"\ninstances = { SALES = \"main\" }\n";
+    let browser = parse(&format!("{text}{SMALLEST}")).unwrap().browser.unwrap();
+    let asks = |address: &str| browser.networks.iter().any(|network| network.contains(address.parse().unwrap()));
+    assert!(asks("10.1.2.3") && asks("::1") && asks("192.168.1.1"));
+    assert!(!asks("203.0.113.9") && !asks("2001:db8::1"), "nobody on the internet is answered unless that is written");
+}
+
+#[test]
+fn instances_have_the_names_and_services_there_can_be() {
+    check_browser(
+        "listen = \"0.0.0.0:1434\"\nserver_name = \"sql;01\"\ninstances = { 1A = \"main\", B = \"mai\", b = \"main\" }\n",
+        &[
+            "3: browser.server_name: is \"sql;01\", which is no host name; write the name that clients know this host by, \
+             without a port",
+            "4: browser.instances: has the name \"1A\", which no instance can have; use 1 to 16 letters, digits, `_`, `$` \
+             and `#`, a letter or `_` first",
+            "4: browser.instances: names the service \"mai\", which there is not; did you mean `main`?",
+            "4: browser.instances: names b twice; case does not matter; name each instance once",
+        ],
+    );
+    let many: Vec<_> = (0..12).map(|number| format!("I{number} = \"main\"")).collect();
+    check_browser(
+        &format!("listen = \"0.0.0.0:1434\"\nserver_name = \"sql01\"\ninstances = {{ {} }}\n", many.join(", ")),
+        &[
+            "4: browser.instances: holds more names than fit into one answer of 1024 bytes; leave some out: their clients \
+           can use the port",
+        ],
+    );
+}

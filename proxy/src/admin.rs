@@ -6,6 +6,7 @@
 //! | `GET /healthz` | 200 while the process lives |
 //! | `GET /readyz` | 200 when new sessions may come, else 503 with a reason per line |
 //! | `GET /topology` | the current topology as JSON |
+//! | `GET /replicas` | what is known of each replica and where they differ, as JSON |
 //! | `GET /sessions` | every session as JSON |
 
 mod limited;
@@ -35,7 +36,7 @@ use crate::metrics::{self, Recorder};
 use limited::Limited;
 use views::TopologyView;
 
-pub use views::{LoginView, SessionView};
+pub use views::{CollationView, DifferenceView, LoginView, PromiseView, ReplicaView, ReplicasView, SessionView};
 
 /// What the interface shows.
 #[derive(Clone)]
@@ -46,6 +47,8 @@ pub struct Sources {
     pub topology: TopologyReader,
     /// Who is connected.
     pub sessions: Arc<dyn Fn() -> Vec<SessionView> + Send + Sync>,
+    /// What is known of the replicas.
+    pub replicas: Arc<dyn Fn() -> ReplicasView + Send + Sync>,
     /// The process's metrics; `None` where no recorder is installed.
     pub recorder: Option<Recorder>,
 }
@@ -88,6 +91,7 @@ impl Admin {
             .route("/healthz", get(async || "alive\n"))
             .route("/readyz", get(readyz))
             .route("/topology", get(topology))
+            .route("/replicas", get(replicas))
             .route("/sessions", get(sessions))
             .with_state(self.sources);
         let keep = async {
@@ -122,6 +126,10 @@ async fn readyz(State(sources): State<Sources>) -> Response {
 
 async fn topology(State(sources): State<Sources>) -> Response {
     json(&TopologyView::new(&sources.topology.snapshot(), Instant::now()))
+}
+
+async fn replicas(State(sources): State<Sources>) -> Response {
+    json(&(sources.replicas)())
 }
 
 async fn sessions(State(sources): State<Sources>) -> Response {

@@ -7,6 +7,7 @@
 mod address;
 mod browser;
 mod files;
+mod identity;
 mod links;
 mod network;
 mod pattern;
@@ -35,6 +36,7 @@ use toml::de::DeTable;
 pub use address::{Address, AddressError};
 pub use browser::Browser;
 pub use files::ServerCertificate;
+pub use identity::{Credential, Identity, SecretSource, SqlLogin, TokenSource};
 pub use network::{Network, NetworkError};
 pub use pattern::{Folded, Pattern, PatternError};
 pub use problems::{ConfigError, ConfigErrors};
@@ -162,6 +164,10 @@ pub struct Replica {
     /// The name its certificate must carry, where that is not the host of its address. Without it that host is a name (or
     /// an IP address) a certificate can carry, unless certificates are not looked at.
     pub host_name: Option<ServerName<'static>>,
+    /// The proxy's own identity there, where clients do not log in with theirs.
+    pub identity: Option<Identity>,
+    /// The login of probes, where they should see more than what a server tells anybody.
+    pub probe: Option<SqlLogin>,
 }
 
 /// Which certificate a replica may show.

@@ -11,6 +11,8 @@ pub mod config;
 mod drain;
 mod error;
 pub mod health;
+mod identity;
+mod learned;
 mod listener;
 pub mod metrics;
 mod net;
@@ -168,11 +170,12 @@ fn bind_browser(address: SocketAddr, shared: &Arc<Shared>, listeners: &[Listener
 }
 
 fn bind_admin(address: SocketAddr, shared: &Arc<Shared>, recorder: Option<Recorder>) -> Result<Admin, Error> {
-    let sessions = Arc::clone(&shared.sessions);
+    let (sessions, learned) = (Arc::clone(&shared.sessions), Arc::clone(&shared.learned));
     let sources = Sources {
         health: shared.health.clone(),
         topology: shared.topology.clone(),
         sessions: Arc::new(move || sessions.views()),
+        replicas: Arc::new(move || learned.view()),
         recorder,
     };
     Admin::bind(address, sources).map_err(|source| Error::Admin { address, source })

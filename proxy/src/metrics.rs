@@ -37,6 +37,8 @@ pub const REQUEST_DURATION: &str = "proxy_request_duration_seconds";
 pub const REPLICA_ANSWERS: &str = "proxy_replica_answers";
 /// Reloads of the configuration; label `outcome`: `applied`, or `refused`, which changed nothing.
 pub const RELOADS_TOTAL: &str = "proxy_reloads_total";
+/// In how many things the replicas of a link differ; labels `link` and `what`.
+pub const REPLICA_DIFFERENCES: &str = "proxy_replica_differences";
 /// The epoch of the current topology.
 pub const TOPOLOGY_EPOCH: &str = "link_topology_epoch";
 
@@ -234,6 +236,12 @@ pub(crate) fn reloaded(applied: bool) {
     counter!(RELOADS_TOTAL, "outcome" => if applied { good } else { bad }).increment(1);
 }
 
+/// Notes in how many things of one kind the replicas of a link differ.
+pub(crate) fn replica_differences(link: &str, what: &'static str, count: usize) {
+    // A handful at most, so that nothing is lost.
+    gauge!(REPLICA_DIFFERENCES, "link" => link.to_owned(), "what" => what).set(count as f64);
+}
+
 /// Notes the epoch of the current topology.
 pub(crate) fn topology_epoch(epoch: u64) {
     // Exact up to 2^53 epochs, which no failover history reaches.
@@ -258,5 +266,6 @@ fn describe() {
     describe_histogram!(REQUEST_DURATION, Unit::Seconds, "From a request's last packet to its response's last packet.");
     describe_gauge!(REPLICA_ANSWERS, Unit::Count, "1 while a replica answers probes, else 0.");
     describe_counter!(RELOADS_TOTAL, Unit::Count, "Reloads of the configuration, applied or refused.");
+    describe_gauge!(REPLICA_DIFFERENCES, Unit::Count, "In how many things the replicas of a link differ.");
     describe_gauge!(TOPOLOGY_EPOCH, Unit::Count, "The epoch of the current topology.");
 }

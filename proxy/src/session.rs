@@ -4,11 +4,13 @@
 //! |---|---|
 //! | `greeting.rs` | the client's PRELOGIN, TLS and LOGIN7 |
 //! | `login.rs` | which replica, and the login there |
+//! | `entry.rs` | a login on one replica, as the client or as the proxy |
 //! | `relay.rs` | requests and responses |
 //! | `exchange.rs` | who owes whom what |
 //! | `refusal.rs` | errors as the client gets them |
 //! | `error.rs` | what can go wrong, whose fault it is |
 
+mod entry;
 pub(crate) mod error;
 mod exchange;
 mod greeting;
@@ -153,6 +155,7 @@ impl Session {
                     role: logged_in.route.role.as_str(),
                     reason: logged_in.route.reason.as_str(),
                     rule: logged_in.rule.as_deref().map(str::to_owned),
+                    proven_on: logged_in.proven_on.as_ref().map(ToString::to_string),
                 });
                 Ok(Some((Client { stream, early }, *logged_in)))
             }

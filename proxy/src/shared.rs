@@ -6,6 +6,7 @@ use arc_swap::ArcSwap;
 use link_control::topology::{Topology, TopologyReader};
 
 use crate::health::Health;
+use crate::learned::Learned;
 use crate::places::Places;
 use crate::sessions::Sessions;
 use crate::setup::Setup;
@@ -22,6 +23,7 @@ pub(crate) struct Shared {
     /// Sessions that logged in, or are about to.
     pub(crate) places: Arc<Places>,
     pub(crate) health: Health,
+    pub(crate) learned: Arc<Learned>,
 }
 
 impl Shared {
@@ -36,6 +38,7 @@ impl Shared {
             login_queue: Arc::default(),
             places: Arc::default(),
             health,
+            learned: Arc::default(),
         }
     }
 

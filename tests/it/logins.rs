@@ -3,8 +3,8 @@
 use bytes::Bytes;
 use tds::login7::{Feature, FeatureId, OptionFlags2, TdsVersion};
 use tds::packet::PacketKind;
-use tds::token::EnvChange;
 use tds::token::env_change::Route;
+use tds::token::{Agreed, EnvChange, Response, Token};
 use tests::fake_server::{FakeServer, OnLogin, OnRequest};
 use tests::raw_client::{self, RawClient, Received};
 use tests::running_proxy::Setup;
@@ -131,6 +131,19 @@ async fn negotiated(server: &FakeServer) -> Option<Received> {
 async fn the_legs_of_a_windows_login_are_passed_both_ways() {
     let server = FakeServer::start("onprem", OnLogin::Negotiate(3), OnRequest::Swallow).await;
     assert!(negotiated(&server).await.unwrap().error().is_none());
+}
+
+#[tokio::test]
+async fn a_refused_windows_login_hears_the_servers_reason_and_what_a_relay_cannot_do() {
+    let server = FakeServer::start("onprem", OnLogin::NegotiateAndRefuse(18452), OnRequest::Swallow).await;
+    let answer = negotiated(&server).await.unwrap();
+    let errors: Vec<_> = Response::new(&answer.body, Agreed::default()).map(Result::unwrap).collect();
+    let [Token::Message(theirs), Token::Message(ours), Token::Done(_)] = &errors[..] else { panic!("{errors:?}") };
+    assert_eq!((theirs.number, &*theirs.server), (18452, "onprem"));
+    assert_eq!((ours.number, &*ours.server), (18452, "tds-proxy"));
+    for limit in ["extended protection", "service principal name", "one replica per connection", "session "] {
+        assert!(ours.text.contains(limit), "{}", ours.text);
+    }
 }
 
 #[tokio::test]

@@ -4,8 +4,10 @@
 mod announcing;
 mod backends;
 mod browser;
+mod differences;
 mod draining;
 mod failing;
+mod identity;
 mod judges;
 mod limits;
 mod logins;

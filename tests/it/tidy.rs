@@ -153,8 +153,11 @@ fn the_data_path_knows_the_topology_and_nothing_else_of_the_link() {
 
 #[test]
 fn sockets_are_opened_and_read_in_one_place() {
-    let elsewhere: Vec<_> =
-        under("proxy/src/").into_iter().filter(|file| !is_net(&file.path) && !is_test(&file.path)).collect();
+    // What the operator's own program prints is no socket.
+    let pipe = |file: &File| file.path == "proxy/src/identity/command.rs";
+    let elsewhere = under("proxy/src/").into_iter();
+    let elsewhere = elsewhere.filter(|file| !is_net(&file.path) && !is_test(&file.path) && !pipe(file));
+    let elsewhere: Vec<_> = elsewhere.collect();
     let words = ["TcpListener", "TcpStream::", "TcpSocket", "UdpSocket", "UnixStream", "socket2", "AsyncReadExt"];
     check_lines(&elsewhere, "net opens and reads sockets, the listeners accept them", |line| {
         words.iter().any(|word| line.contains(word))

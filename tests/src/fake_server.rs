@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::{BufMut, BytesMut};
-use tds::login7::Login7;
+use tds::login7::{Feature, FeatureId, Login7};
 use tds::packet::{self, Framing, PACKET_BYTES_LOGIN, PACKET_BYTES_MAX, PacketKind};
 use tds::prelogin::{Encryption, Prelogin, Version};
-use tds::token::{Done, DoneKind, DoneStatus, EnvChange, LoginAck, Message};
+use tds::token::{Done, DoneKind, DoneStatus, EnvChange, FeatureExtAck, LoginAck, Message};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
@@ -21,6 +21,10 @@ pub enum OnLogin {
     Accept(Vec<EnvChange>),
     /// Asks so many times with an SSPI token, and lets the client in after its answers.
     Negotiate(usize),
+    /// Asks with an SSPI token once, and refuses with this error number whatever the answer is.
+    NegotiateAndRefuse(i32),
+    /// Lets the client in, and acknowledges these features as far as they were asked for, in these versions.
+    Promise(Vec<(FeatureId, u8)>),
     /// Refuses with this error number.
     Refuse(i32),
     /// Sends these bytes instead of an answer and closes.
@@ -171,12 +175,23 @@ impl Connection {
         let login = Login7::decode(&self.message(PacketKind::Login7).await?).unwrap();
         self.logged_in = true;
         self.script.logins.fetch_add(1, Ordering::Relaxed);
+        let asked = login.features.clone().unwrap_or_default();
         let _ = self.script.seen.send(Seen::Login(Box::new(login)));
         match self.script.on_login.clone() {
-            OnLogin::Accept(changes) => self.let_in(&changes).await?,
+            OnLogin::Accept(changes) => self.let_in(&changes, &[]).await?,
             OnLogin::Negotiate(legs) => {
                 self.negotiate(legs).await?;
-                self.let_in(&[]).await?;
+                self.let_in(&[], &[]).await?;
+            }
+            OnLogin::NegotiateAndRefuse(number) => {
+                self.negotiate(1).await?;
+                return self.tcp.write_all(&message(&refusal(number, self.script.name))).await.ok();
+            }
+            OnLogin::Promise(versions) => {
+                let granted = versions.iter().filter(|(id, _)| asked.iter().any(|feature| feature.id == *id));
+                let feature = |(id, version): &(FeatureId, u8)| Feature { id: *id, data: vec![*version].into() };
+                let granted: Vec<_> = granted.map(feature).collect();
+                self.let_in(&[], &granted).await?;
             }
             OnLogin::Refuse(number) => {
                 return self.tcp.write_all(&message(&refusal(number, self.script.name))).await.ok();
@@ -202,7 +217,7 @@ impl Connection {
         Some(())
     }
 
-    async fn let_in(&mut self, changes: &[EnvChange]) -> Option<()> {
+    async fn let_in(&mut self, changes: &[EnvChange], features: &[Feature]) -> Option<()> {
         let mut tokens = BytesMut::new();
         EnvChange::PacketSize(8000, 4096).encode(&mut tokens);
         changes.iter().for_each(|change| change.encode(&mut tokens));
@@ -215,6 +230,9 @@ impl Connection {
             version: [16, 0, 0x10, 0x27],
         }
         .encode(&mut tokens);
+        if !features.is_empty() {
+            FeatureExtAck(features.to_vec()).encode(&mut tokens);
+        }
         tokens.put_slice(&done());
         self.tcp.write_all(&message(&tokens)).await.ok()
     }

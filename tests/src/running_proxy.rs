@@ -8,6 +8,8 @@ use std::sync::OnceLock;
 
 use proxy::{Config, Proxy, ReloadSwitch};
 use tempfile::TempDir;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
@@ -17,6 +19,7 @@ pub struct RunningProxy {
     pub address: SocketAddr,
     /// Where it answers for instance names, if it does.
     pub browser: Option<SocketAddr>,
+    admin: Option<SocketAddr>,
     stop: Option<oneshot::Sender<()>>,
     task: JoinHandle<()>,
 }
@@ -103,11 +106,12 @@ impl Setup {
 impl RunningProxy {
     fn start(proxy: Proxy, service: &str) -> Self {
         let (address, browser) = (*proxy.addresses().get(service).unwrap(), proxy.browser_address());
+        let admin = proxy.admin_address();
         let (stop, stopped) = oneshot::channel::<()>();
         let task = tokio::spawn(proxy.run(async move {
             let _ = stopped.await;
         }));
-        Self { address, browser, stop: Some(stop), task }
+        Self { address, browser, admin, stop: Some(stop), task }
     }
 
     /// Runs a proxy that follows this file. Its address is that of the service `main`.
@@ -116,6 +120,16 @@ impl RunningProxy {
         let mut proxy = Proxy::bind(config, None).unwrap();
         let switch = proxy.follow(file.to_owned(), None);
         (Self::start(proxy, "main"), switch)
+    }
+
+    /// What the admin interface answers at `path`, for proxies that have one.
+    pub async fn admin(&self, path: &str) -> String {
+        let mut tcp = TcpStream::connect(self.admin.unwrap()).await.unwrap();
+        let request = format!("GET {path} HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\r\n");
+        tcp.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        tcp.read_to_string(&mut answer).await.unwrap();
+        answer
     }
 
     /// Tells it to drain, as SIGTERM does.

@@ -34,7 +34,8 @@ fn run() -> Running {
     let session =
         SessionView { id: 7, client: "10.0.0.9:5000".to_owned(), service: "main".to_owned(), age_ms: 12, login: None };
     let sessions = Arc::new(move || vec![session.clone()]);
-    let sources = Sources { health: health.clone(), topology, sessions, recorder: None };
+    let replicas = Arc::new(ReplicasView::default);
+    let sources = Sources { health: health.clone(), topology, sessions, replicas, recorder: None };
     let admin = Admin::bind("127.0.0.1:0".parse().unwrap(), sources).unwrap();
     let address = admin.address().unwrap();
     Running { address, health, writer, _task: tokio::spawn(admin.run(std::future::pending())) }

@@ -37,6 +37,63 @@ pub struct LoginView {
     pub reason: &'static str,
     /// The operator's rule that applied to it, if one did.
     pub rule: Option<String>,
+    /// The replica that let the client in with its own credentials, where this one knows the proxy's only.
+    pub proven_on: Option<String>,
+}
+
+/// Every replica that told something of itself, and where those of one link differ.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct ReplicasView {
+    /// By name.
+    pub replicas: Vec<ReplicaView>,
+    /// As far as is known; empty where all are alike.
+    pub differences: Vec<DifferenceView>,
+}
+
+/// One replica, as far as logins and probes showed it.
+#[derive(Debug, Clone, Serialize)]
+pub struct ReplicaView {
+    /// Its name.
+    pub name: String,
+    /// Major, minor and build.
+    pub version: Option<String>,
+    /// The language of the probes' login.
+    pub language: Option<String>,
+    /// The default collations of the links' databases and of `master`, as far as somebody logged in to them.
+    pub collations: Vec<CollationView>,
+    /// The features that were asked for.
+    pub features: Vec<PromiseView>,
+}
+
+/// A database's default collation.
+#[derive(Debug, Clone, Serialize)]
+pub struct CollationView {
+    /// The database.
+    pub database: String,
+    /// The bytes of the wire, and what they mean.
+    pub collation: String,
+}
+
+/// How far a replica goes with a feature.
+#[derive(Debug, Clone, Serialize)]
+pub struct PromiseView {
+    /// The feature.
+    pub feature: String,
+    /// The highest version it granted; 0 if none.
+    pub granted: u8,
+    /// The highest it grants; `null` while it was not asked for more than it granted.
+    pub most: Option<u8>,
+}
+
+/// Something in which replicas of one link differ.
+#[derive(Debug, Clone, Serialize)]
+pub struct DifferenceView {
+    /// The link.
+    pub link: String,
+    /// `version`, `collation`, `language` or `features`.
+    pub what: &'static str,
+    /// Who has what, and what it means.
+    pub text: String,
 }
 
 /// The whole topology.

@@ -3,6 +3,7 @@
 use std::io;
 
 use bytes::BytesMut;
+use tds::DecodeError;
 use tds::login_response::LOGIN_RESPONSE_BYTES_MAX;
 use tds::login7::{Feature, FeatureId, Login7, TdsVersion, TypeFlags};
 use tds::packet::{self, Framing, PACKET_BYTES_LOGIN, PACKET_BYTES_MAX, PacketKind};
@@ -14,7 +15,8 @@ use tokio_rustls::TlsStream;
 use super::application;
 use super::connect::{self, Advertised, Connection, Leg, OnBehalf};
 use super::dialogue::Dialogue;
-use super::response::{self, ForClient, LoginResponse, Verdict};
+use super::features::{self, Narrowed, Versions};
+use super::response::{self, ForClient, Heard, LoginResponse, Owed, Verdict};
 use super::target::{Place, Target};
 use crate::config::{Encryption, Timeouts};
 use crate::net::messages::{self, ReadError};
@@ -39,11 +41,19 @@ const FEATURES_PASSED: [FeatureId; 7] = [
 /// One client's login, tried on one replica.
 pub(crate) struct Attempt<'a> {
     pub(crate) target: &'a Target,
+    /// The login to send, fit for the leg only as it is sent.
     pub(crate) login: &'a Login7,
     /// What to put behind the application's name.
     pub(crate) application_name_suffix: &'a str,
     /// Whether to declare that the session only reads.
     pub(crate) read_only: bool,
+    /// What the client asked for: nothing else is acknowledged to it.
+    pub(crate) asked: &'a Login7,
+    /// What the client is owed by the replica it proved itself to, where that was another. There exactly where `login`
+    /// is the proxy's own: then nothing is asked of the client.
+    pub(crate) owed: Option<&'a Owed>,
+    /// What may be asked for so that it holds on every replica the session can reach.
+    pub(crate) narrowed: Narrowed,
     /// The client speaks TDS 8.0.
     pub(crate) client_strict: bool,
     pub(crate) on_behalf: OnBehalf,
@@ -70,9 +80,23 @@ pub(crate) struct Backend {
 #[derive(Debug)]
 pub(crate) enum Outcome {
     /// It let the client in; `answer` is the login response for the client.
-    Accepted { backend: Box<Backend>, answer: BytesMut },
+    Accepted(Box<Accepted>),
     /// It did not.
     Rejected(Rejection),
+}
+
+/// A login that succeeded.
+#[derive(Debug)]
+pub(crate) struct Accepted {
+    pub(crate) backend: Backend,
+    /// The login response for the client.
+    pub(crate) answer: BytesMut,
+    /// What the client is owed if it goes on elsewhere.
+    pub(crate) owed: Owed,
+    /// What was said of the replica.
+    pub(crate) heard: Heard,
+    /// The promises that were asked for.
+    pub(crate) asked: Versions,
 }
 
 /// A replica's refusal of a login.
@@ -85,18 +109,22 @@ pub(crate) struct Rejection {
 }
 
 impl Attempt<'_> {
-    /// Connects and logs in, following redirects. What the replica asks of the client meanwhile goes through `dialogue`.
+    /// Connects and logs in, following redirects. What the replica asks of the client meanwhile goes through `dialogue`;
+    /// without one, nothing may be asked.
     ///
     /// # Errors
     /// The replica cannot be reached or does not speak TDS. A refused login is no error but an [`Outcome`].
-    pub(crate) async fn run(&self, dialogue: &mut Dialogue<'_>) -> Result<(Outcome, Advertised), SessionError> {
+    pub(crate) async fn run(
+        &self,
+        mut dialogue: Option<&mut Dialogue<'_>>,
+    ) -> Result<(Outcome, Advertised), SessionError> {
         let mut place = self.target.place.clone();
         for _ in 0..=HOPS_MAX {
             let connection = connect::connect(self.target, &place, self.on_behalf, self.timeouts).await?;
             let advertised = connection.advertised;
-            match self.log_in(connection, &place, dialogue).await? {
+            match self.log_in(connection, &place, dialogue.as_deref_mut()).await? {
                 Step::Done(outcome) => return Ok((outcome, advertised)),
-                Step::SentOn(_) if dialogue.is_bound() => {
+                Step::SentOn(_) if dialogue.as_ref().is_some_and(|dialogue| dialogue.is_bound()) => {
                     return Err(SessionError::BoundLogin(self.target.name.clone()));
                 }
                 Step::SentOn(next) => place = next,
@@ -109,18 +137,19 @@ impl Attempt<'_> {
         &self,
         connection: Connection,
         place: &Place,
-        dialogue: &mut Dialogue<'_>,
+        mut dialogue: Option<&mut Dialogue<'_>>,
     ) -> Result<Step, SessionError> {
-        let login =
-            self.fit(place, connection.advertised).encode().map_err(|error| self.io(io::Error::other(error)))?;
+        let sent = self.fit(place, connection.advertised);
+        let login = sent.encode().map_err(|error| self.io(io::Error::other(error)))?;
         let mut stream = send_login(connection.leg, &login).await.map_err(|error| self.io(error))?;
         let mut early = BytesMut::new();
         loop {
-            let response = timeout(self.timeouts.backend_login, self.response(&mut stream, &mut early)).await;
+            let response = timeout(self.timeouts.backend_login, self.response(&sent, &mut stream, &mut early)).await;
             let (read, spid) = response.unwrap_or_else(|_| Err(connect::too_slow(&self.target.name, Phase::Login)))?;
             let answer = read.answer;
             return Ok(match read.verdict {
                 Verdict::Asks(asked) => {
+                    let Some(dialogue) = dialogue.as_deref_mut() else { return Err(self.asked_nobody()) };
                     let (kind, said) = dialogue.ask(asked, &answer).await?;
                     let sent = messages::write_message(&mut stream, kind, PACKET_BYTES_LOGIN, &said).await;
                     sent.map_err(|error| self.io(error))?;
@@ -131,17 +160,24 @@ impl Attempt<'_> {
                 Verdict::Accepted { packet_bytes, agreed } => {
                     let packet_bytes = packet_bytes.unwrap_or(PACKET_BYTES_LOGIN);
                     let backend = Backend { stream, early, packet_bytes, agreed, spid };
-                    Step::Done(Outcome::Accepted { backend: Box::new(backend), answer })
+                    let asked = features::versions(sent.features.as_deref().unwrap_or_default());
+                    let (owed, heard) = (read.owed, read.heard);
+                    Step::Done(Outcome::Accepted(Box::new(Accepted { backend, answer, owed, heard, asked })))
                 }
             });
         }
     }
 
-    async fn response(&self, stream: &mut Stream, early: &mut BytesMut) -> Result<(LoginResponse, u16), SessionError> {
+    async fn response(
+        &self,
+        sent: &Login7,
+        stream: &mut Stream,
+        early: &mut BytesMut,
+    ) -> Result<(LoginResponse, u16), SessionError> {
         let failed = |error| connect::read_failed(&self.target.name, Phase::Login, error);
         let message = messages::read_message(stream, early, PACKET_BYTES_MAX, LOGIN_RESPONSE_BYTES_MAX).await;
         let message = message.map_err(failed)?;
-        let client = ForClient { tds_version: self.client_version(), asked: self.login };
+        let client = ForClient { tds_version: self.client_version(), sent, asked: self.asked, owed: self.owed };
         let read = response::read(&message.body, &client).map_err(|error| failed(ReadError::Decode(error)))?;
         Ok((read, message.first.spid))
     }
@@ -161,6 +197,7 @@ impl Attempt<'_> {
         }
         if let Some(features) = &mut login.features {
             features.retain(|feature| FEATURES_PASSED.contains(&feature.id));
+            self.narrowed.narrow(features);
             features.iter_mut().for_each(|feature| echo(feature, advertised.fed_auth_required));
         }
         if login.features.as_ref().is_some_and(Vec::is_empty) {
@@ -186,6 +223,12 @@ impl Attempt<'_> {
             (false, Encryption::Strict) => Some(TdsVersion::V7_4),
             (false, _) => None,
         }
+    }
+
+    /// A question in a login of the proxy's own, which no client may answer.
+    fn asked_nobody(&self) -> SessionError {
+        let asked = DecodeError::Misplaced("it asks for more than the proxy's own login");
+        connect::read_failed(&self.target.name, Phase::Login, ReadError::Decode(asked))
     }
 
     fn io(&self, error: io::Error) -> SessionError {

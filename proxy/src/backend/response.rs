@@ -3,12 +3,15 @@
 //! Passed on as they are: errors, messages, the acknowledgement, the settings every driver knows. Kept here: what would
 //! send the client around the proxy (mirroring partner, routing) and what drivers refuse when they do not know it.
 
-use bytes::{BufMut, BytesMut};
+use bytes::{BufMut, Bytes, BytesMut};
 use tds::DecodeError;
 use tds::login_response::{LoginToken, LoginTokenKind, LoginTokens};
-use tds::login7::{Login7, TdsVersion};
+use tds::login7::{Feature, FeatureId, Login7, TdsVersion};
 use tds::read::Reader;
 use tds::token::{Agreed, EnvChange, FeatureExtAck, Message, MessageKind};
+use tds::types::Collation;
+
+use super::features::{self, Versions};
 
 /// What a response means for us.
 #[derive(Debug, PartialEq, Eq)]
@@ -49,8 +52,34 @@ pub(crate) enum Asked {
 pub(crate) struct ForClient<'a> {
     /// The version to show in place of the replica's.
     pub(crate) tds_version: Option<TdsVersion>,
+    /// What was sent to the replica: nothing else may be acknowledged.
+    pub(crate) sent: &'a Login7,
     /// What the client asked for: nothing else may be acknowledged to it.
     pub(crate) asked: &'a Login7,
+    /// What the client is still owed by the replica it proved itself to, where this is another.
+    pub(crate) owed: Option<&'a Owed>,
+}
+
+/// What ends a client's own part of a login: it must hear this, whichever replica it ends up on.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Owed {
+    /// The last SSPI leg, as a token.
+    sspi: Bytes,
+    /// The acknowledgement of its federated login.
+    federated: Option<Feature>,
+}
+
+/// What a login response says of the replica.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Heard {
+    /// The database the session begins in.
+    pub(crate) database: String,
+    /// That database's default collation.
+    pub(crate) collation: Option<Collation>,
+    /// The session's language.
+    pub(crate) language: String,
+    /// The promises it made.
+    pub(crate) promises: Versions,
 }
 
 /// A response that was understood.
@@ -59,6 +88,9 @@ pub(crate) struct LoginResponse {
     pub(crate) verdict: Verdict,
     /// The tokens for the client.
     pub(crate) answer: BytesMut,
+    pub(crate) heard: Heard,
+    /// What the client would be owed if it went on elsewhere.
+    pub(crate) owed: Owed,
 }
 
 /// Reads the whole response of a replica.
@@ -68,6 +100,9 @@ pub(crate) struct LoginResponse {
 pub(crate) fn read(response: &[u8], client: &ForClient<'_>) -> Result<LoginResponse, DecodeError> {
     let mut notes = Notes::default();
     let mut answer = BytesMut::with_capacity(response.len());
+    if let Some(owed) = client.owed {
+        answer.put_slice(&owed.sspi);
+    }
     for token in LoginTokens::new(response) {
         let token = token?;
         match token.kind {
@@ -81,6 +116,9 @@ pub(crate) fn read(response: &[u8], client: &ForClient<'_>) -> Result<LoginRespo
             LoginTokenKind::Info => answer.put_slice(token.raw),
             LoginTokenKind::Done => {
                 notes.done = true;
+                if let Some(feature) = notes.unacknowledged(client) {
+                    FeatureExtAck(vec![feature]).encode(&mut answer);
+                }
                 answer.put_slice(token.raw);
             }
             LoginTokenKind::Sspi => notes.question(token, Asked::Sspi, &mut answer),
@@ -92,7 +130,8 @@ pub(crate) fn read(response: &[u8], client: &ForClient<'_>) -> Result<LoginRespo
     if !notes.done && notes.asked.is_none() {
         return Err(DecodeError::Misplaced("the login response does not end with DONE"));
     }
-    Ok(LoginResponse { verdict: notes.verdict(), answer })
+    let (heard, owed) = (std::mem::take(&mut notes.heard), std::mem::take(&mut notes.owed));
+    Ok(LoginResponse { verdict: notes.verdict(), answer, heard, owed })
 }
 
 #[derive(Default)]
@@ -104,6 +143,10 @@ struct Notes {
     error: Option<i32>,
     asked: Option<Asked>,
     done: bool,
+    heard: Heard,
+    owed: Owed,
+    /// The client was told of its federated login.
+    federated_told: bool,
 }
 
 impl Notes {
@@ -115,6 +158,9 @@ impl Notes {
             }
             EnvChange::MirroringPartner(..) | EnvChange::Other(..) => return Ok(()),
             EnvChange::PacketSize(new, _) => self.packet_bytes = Some(packet_bytes(new)?),
+            EnvChange::Database(new, _) => self.heard.database = new,
+            EnvChange::Language(new, _) => self.heard.language = new,
+            EnvChange::Collation(new, _) => self.heard.collation = new,
             _ => {}
         }
         answer.put_slice(token.raw);
@@ -123,6 +169,9 @@ impl Notes {
 
     fn question(&mut self, token: LoginToken<'_>, asked: Asked, answer: &mut BytesMut) {
         self.asked = Some(asked);
+        if asked == Asked::Sspi {
+            self.owed.sspi = Bytes::copy_from_slice(token.raw);
+        }
         answer.put_slice(token.raw);
     }
 
@@ -153,12 +202,31 @@ impl Notes {
     ) -> Result<(), DecodeError> {
         let mut acknowledged = FeatureExtAck::decode(&mut Reader::new(token.body))?;
         self.agreed = acknowledged.agreed();
+        acknowledged.0.retain(|feature| client.sent.feature(feature.id).is_some());
+        self.heard.promises = features::versions(&acknowledged.0);
+        let federated = acknowledged.0.iter().position(|feature| feature.id == FeatureId::FederatedAuthentication);
+        self.owed.federated = federated.and_then(|at| acknowledged.0.get(at).cloned());
+        if let Some(owed) = client.owed {
+            // The replica speaks of the proxy's login here, the client waits to hear of its own.
+            acknowledged.0.retain(|feature| feature.id != FeatureId::FederatedAuthentication);
+            acknowledged.0.extend(owed.federated.clone());
+            self.federated_told = true;
+        }
         acknowledged.0.retain(|feature| client.asked.feature(feature.id).is_some());
         // tedious fails a login whose acknowledgements hold nothing it knows, so an empty list is not sent at all.
         if !acknowledged.0.is_empty() {
             acknowledged.encode(answer);
         }
         Ok(())
+    }
+
+    /// What the client must still hear of its own login before the end.
+    fn unacknowledged(&mut self, client: &ForClient<'_>) -> Option<Feature> {
+        if self.federated_told || !self.acknowledged {
+            return None;
+        }
+        self.federated_told = true;
+        client.owed?.federated.clone()
     }
 
     fn verdict(self) -> Verdict {

@@ -8,6 +8,7 @@ use rustls::RootCertStore;
 use rustls::pki_types::ServerName;
 
 use crate::config::{self, Encryption};
+use crate::identity::Identity;
 use crate::net::tls::{self, ClientTls};
 
 /// Where a connection goes, and under which name its certificate is checked.
@@ -41,6 +42,8 @@ pub(crate) struct Target {
     pub(crate) send_proxy_protocol: bool,
     pub(crate) encryption: Encryption,
     pub(crate) tls: ClientTls,
+    /// Clients prove themselves elsewhere, and are logged in with this.
+    pub(crate) identity: Option<Identity>,
 }
 
 impl Target {
@@ -63,6 +66,7 @@ impl Target {
             send_proxy_protocol: replica.send_proxy_protocol,
             encryption: replica.encryption,
             tls: ClientTls::new(&trust)?,
+            identity: replica.identity.as_ref().map(Identity::new),
         })
     }
 }

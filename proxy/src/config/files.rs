@@ -16,6 +16,8 @@ use toml::Spanned;
 use super::problems::Problems;
 use super::section::Section;
 use super::seen::SeenFile;
+use crate::identity::secret;
+use crate::session::error::chain;
 
 /// A certificate with its chain and private key. `Debug` shows neither.
 pub struct ServerCertificate {
@@ -115,6 +117,27 @@ impl Files {
             }
         }
         Some(Arc::new(roots))
+    }
+
+    /// A file with a secret, which is read again when it is needed.
+    pub(super) fn secret(
+        &self,
+        section: &mut Section<'_>,
+        key: &'static str,
+        example: &str,
+        problems: &mut Problems<'_>,
+    ) -> Option<PathBuf> {
+        let written = section.text(key, example, problems)?;
+        let path = self.base.join(written.get_ref());
+        match secret::text(&path) {
+            Ok(_) => Some(path),
+            Err(error) => {
+                let what = format!("names no secret: {}", chain(&error));
+                let instead = "name a file that this user may read, with the secret as its only line";
+                problems.add(written.span(), &section.key(key), what, instead);
+                None
+            }
+        }
     }
 
     fn read(

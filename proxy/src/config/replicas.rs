@@ -6,7 +6,8 @@ use rustls::pki_types::ServerName;
 use toml::Spanned;
 
 use super::files::Files;
-use super::problems::Problems;
+use super::identity::{self, ProvenOn};
+use super::problems::{Problems, suggest};
 use super::section::{Named, Section};
 use super::{Address, Encryption, Replica, Trust};
 
@@ -14,14 +15,48 @@ use super::{Address, Encryption, Replica, Trust};
 pub(super) type Replicas = BTreeMap<String, Option<Replica>>;
 
 pub(super) fn read(sections: Vec<Named<'_>>, files: &Files, problems: &mut Problems<'_>) -> Replicas {
+    let mut references = BTreeMap::new();
     let read = |Named { name, section }| {
-        let replica = read_one(&name, section, files, problems);
+        let (replica, proven_on) = read_one(&name, section, files, problems);
+        if let Some(proven_on) = proven_on {
+            references.insert(name.clone(), proven_on);
+        }
         (name, replica)
     };
-    sections.into_iter().map(read).collect()
+    let replicas: Replicas = sections.into_iter().map(read).collect();
+    for (name, proven_on) in &references {
+        check_proof(name, proven_on, &references, &replicas, problems);
+    }
+    replicas
 }
 
-fn read_one(name: &str, mut section: Section<'_>, files: &Files, problems: &mut Problems<'_>) -> Option<Replica> {
+/// A proof is a login with the client's own credentials, so it must be somewhere else, and not be in need of a proof.
+fn check_proof(
+    name: &str,
+    ProvenOn { name: on, key }: &ProvenOn,
+    references: &BTreeMap<String, ProvenOn>,
+    replicas: &Replicas,
+    problems: &mut Problems<'_>,
+) {
+    let instead = "name the replica that knows the clients' logins";
+    if !replicas.contains_key(on.get_ref()) {
+        let what = format!("names the replica {:?}, which there is not", on.get_ref());
+        let known = replicas.keys().map(String::as_str).filter(|known| *known != name);
+        problems.unresolved(on.span(), key, what, suggest(on.get_ref(), known));
+    } else if on.get_ref() == name {
+        problems.add(on.span(), key, "names the replica itself", instead);
+    } else if references.contains_key(on.get_ref()) {
+        let what = format!("names {}, where clients do not log in with their own credentials either", on.get_ref());
+        problems.add(on.span(), key, what, instead);
+    }
+}
+
+fn read_one(
+    name: &str,
+    mut section: Section<'_>,
+    files: &Files,
+    problems: &mut Problems<'_>,
+) -> (Option<Replica>, Option<ProvenOn>) {
     let address = address(&mut section, problems);
     let send_proxy_protocol = section.flag("send_proxy_protocol", false, problems);
     let encryption = section.choice("encryption", Encryption::Full, &ENCRYPTIONS, problems);
@@ -36,9 +71,18 @@ fn read_one(name: &str, mut section: Section<'_>, files: &Files, problems: &mut 
         let instead = "write host_name = \"the name in its certificate\" beside it";
         problems.add(address.span(), &section.key("address"), what, instead);
     }
+    let identity_section = section.optional_table("identity", problems);
+    let has_identity = identity_section.is_some();
+    let (identity, proven_on) =
+        identity_section.map_or((None, None), |section| identity::read(section, encryption, files, problems));
+    let probe = section.optional_table("probe", problems).and_then(|probe| identity::probe(probe, files, problems));
     section.finish(problems);
-    let (name, address) = (name.into(), address?.into_inner());
-    Some(Replica { name, address, send_proxy_protocol, encryption, trust, host_name })
+    // A replica whose identity has mistakes must not become one that clients log in to as themselves.
+    let address = address.filter(|_| identity.is_some() || !has_identity).map(Spanned::into_inner);
+    let name = name.into();
+    let replica =
+        |address| Replica { name, address, send_proxy_protocol, encryption, trust, host_name, identity, probe };
+    (address.map(replica), proven_on)
 }
 
 fn address(section: &mut Section<'_>, problems: &mut Problems<'_>) -> Option<Spanned<Address>> {

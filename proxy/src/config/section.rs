@@ -240,6 +240,16 @@ impl<'i> Section<'i> {
         Some(texts)
     }
 
+    /// Notes keys that were dealt with in another way than by taking them.
+    pub(super) fn know(&mut self, keys: &[&'static str]) {
+        for key in keys {
+            self.entries.remove(*key);
+            if !self.known.contains(key) {
+                self.known.push(key);
+            }
+        }
+    }
+
     /// Whether the operator wrote this key.
     pub(super) fn has(&self, key: &str) -> bool {
         self.entries.contains_key(key)

@@ -4,7 +4,7 @@ use std::fmt;
 
 use link_control::topology::ReplicaName;
 
-use super::{Config, Encryption, SecondaryMissing, Trust};
+use super::{Config, Credential, Encryption, SecondaryMissing, TokenSource, Trust};
 
 impl fmt::Display for Config {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -34,6 +34,17 @@ impl fmt::Display for Config {
             let unused = if used(&replica.name) { "" } else { " (in no link)" };
             writeln!(f, "replica {} at {}{unused}", replica.name, replica.address)?;
             writeln!(f, "  {}", replica_encryption(replica.encryption, &replica.trust))?;
+            if let Some(identity) = &replica.identity {
+                let who = match &identity.credential {
+                    Credential::Password(login) => format!("the login {}", login.user),
+                    Credential::Token(TokenSource::File(path)) => format!("the token in {}", path.display()),
+                    Credential::Token(TokenSource::Command(_)) => "the token of a command".to_owned(),
+                };
+                writeln!(f, "  clients prove themselves on {} and are logged in with {who}", identity.proven_on)?;
+            }
+            if let Some(login) = &replica.probe {
+                writeln!(f, "  probes log in as {}", login.user)?;
+            }
         }
         if let Some(browser) = &self.browser {
             let names: Vec<_> =

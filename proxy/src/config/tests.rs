@@ -2,6 +2,7 @@
 
 mod example;
 mod files;
+mod identity;
 mod names;
 mod rules;
 

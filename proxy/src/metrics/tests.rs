@@ -77,6 +77,7 @@ fn every_metric_is_described() {
         meters.logged_in(Duration::ZERO);
         RouteMeters::new("a", "primary", "no-intent").response(Duration::ZERO);
         replica_answers("a", true);
+        replica_differences("sales", "version", 1);
         topology_epoch(7);
     });
     check(&text, "proxy_replica_answers{replica=\"a\"} 1");

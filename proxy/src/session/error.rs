@@ -7,6 +7,7 @@ use link_control::topology::{LinkName, ReplicaName};
 use tds::DecodeError;
 use tds::prelogin::Refusal;
 
+use crate::identity::IdentityError;
 use crate::proxy_protocol::HeaderError;
 
 /// Where in its life a session was.
@@ -82,6 +83,16 @@ pub(crate) enum SessionError {
     BoundLogin(ReplicaName),
     #[error("rule {rule} rejects this login: {message}")]
     Rejected { rule: Arc<str>, message: String },
+    #[error("the client did not prove itself before replica {0}")]
+    Unproven(ReplicaName),
+    #[error("the proxy has no credential for replica {replica} now")]
+    Identity {
+        replica: ReplicaName,
+        #[source]
+        source: IdentityError,
+    },
+    #[error("replica {replica} refused the proxy's own login with error {number}")]
+    IdentityRefused { replica: ReplicaName, number: i32 },
     #[error("the limit of {limit} {what} is reached")]
     Limit { what: &'static str, limit: usize },
     #[error("the login took longer than its limit")]
@@ -147,7 +158,7 @@ const LIMIT_REACHED: i32 = 10928;
 /// What drivers report for a connection that broke.
 const CONNECTION_LOST: i32 = 10054;
 /// SQL Server's "cannot be used with Windows authentication"; no driver retries it.
-const UNTRUSTED: i32 = 18452;
+pub(super) const UNTRUSTED: i32 = 18452;
 /// SQL Server's "logon failed due to trigger execution", its own way for operators to refuse a login; no driver retries it.
 const REFUSED_BY_RULE: i32 = 17892;
 /// SQL Server's "the login packet is structurally invalid"; no driver retries it.
@@ -155,7 +166,7 @@ const INVALID_LOGIN: i32 = 17832;
 /// A resource error: the session ends, the client's pool need not.
 const CLASS_RESOURCE: u8 = 17;
 /// A login error.
-const CLASS_LOGIN: u8 = 14;
+pub(super) const CLASS_LOGIN: u8 = 14;
 /// Fatal: the connection is gone with it.
 const CLASS_FATAL: u8 = 20;
 
@@ -178,6 +189,7 @@ impl SessionError {
             | Self::Rejected { .. }
             | Self::Stalled("client") => Fault::Client,
             Self::Limit { .. } | Self::LoginTooSlow | Self::Draining => Fault::Proxy,
+            Self::Unproven(_) | Self::Identity { .. } | Self::IdentityRefused { .. } => Fault::Proxy,
             _ => Fault::Backend,
         }
     }
@@ -193,6 +205,7 @@ impl SessionError {
                 | Self::BackendIo { phase: Phase::Prelogin | Phase::Tls | Phase::Login, .. }
                 | Self::Backend { phase: Phase::Prelogin | Phase::Tls | Phase::Login, .. }
                 | Self::TooManyHops { .. }
+                | Self::Identity { .. }
         )
     }
 

@@ -8,11 +8,13 @@ use tds::login7::{FeatureId, Login7, OptionFlags3};
 use tracing::{info, warn};
 
 use super::Session;
+use super::entry::{self, Entrance, Entry};
 use super::error::{self, SessionError};
-use crate::backend::{Attempt, Backend, Dialogue, OnBehalf, Outcome, Rejection};
-use crate::config::{Action, Encryption, Rule};
+use super::refusal;
+use crate::backend::{Backend, Dialogue, OnBehalf, Rejection};
+use crate::config::{Action, Rule};
 use crate::places::Place;
-use crate::route::{self, NoRoute, Question, Reason, Role, Route};
+use crate::route::{self, NoRoute, Question, Role, Route};
 use crate::rules::{self, Visitor};
 
 /// Refusals that say "this replica does not serve readers now": SQL Server's errors for databases that are not
@@ -35,6 +37,8 @@ pub(super) struct LoggedIn {
     pub(super) route: Route,
     /// The operator's rule that applied.
     pub(super) rule: Option<Arc<str>>,
+    /// The replica that let the client in with its own credentials, where the backend is logged in with the proxy's.
+    pub(super) proven_on: Option<ReplicaName>,
     /// Held while the session lasts.
     pub(super) place: Place,
     /// The login response for the client.
@@ -65,27 +69,31 @@ impl Login<'_> {
         };
         let mut unusable: Vec<ReplicaName> = Vec::new();
         let mut last_error = None;
+        let mut proof = None;
         loop {
             let route = match route::route(link, self.question(rule, &unusable)) {
                 Ok(route) => route,
                 Err(no_route) => return Err(last_error.unwrap_or_else(|| nowhere(link, no_route))),
             };
-            match self.try_on(&route, dialogue).await {
-                Ok(Outcome::Accepted { backend, answer }) => {
-                    self.log(&route, rule, &backend, link);
+            let entrance = Entrance { login: &self, link, topology: &topology, route: &route };
+            let entry = entrance.enter(&mut proof, dialogue).await;
+            let proven_on = proof.as_ref().map(|proof| proof.on.clone());
+            match entry {
+                Ok(Entry::Accepted(accepted)) => {
+                    self.log(&route, rule, proven_on.as_ref(), &accepted.backend, link);
                     let rule = rule.map(|rule| Arc::clone(&rule.name));
-                    return Ok(Answer::LoggedIn(Box::new(LoggedIn {
-                        backend,
-                        route,
-                        rule,
-                        place: self.place,
-                        answer,
-                    })));
+                    let (backend, answer) = (Box::new(accepted.backend), accepted.answer);
+                    let logged_in = LoggedIn { backend, route, rule, proven_on, place: self.place, answer };
+                    return Ok(Answer::LoggedIn(Box::new(logged_in)));
                 }
-                Ok(Outcome::Rejected(rejection)) if self.passes_over(&route, &rejection, dialogue) => {
+                Ok(Entry::Rejected(rejection)) if self.passes_over(&route, &rejection, dialogue) => {
                     warn!(replica = %route.replica, number = rejection.number, "the secondary does not serve");
                 }
-                Ok(Outcome::Rejected(Rejection { number, answer })) => return Ok(Answer::Refused { answer, number }),
+                // Its text speaks of the proxy's login, and the client cannot do anything about that.
+                Ok(Entry::Rejected(Rejection { number, .. })) if proven_on.is_some() => {
+                    return Err(SessionError::IdentityRefused { replica: route.replica, number });
+                }
+                Ok(Entry::Rejected(rejection) | Entry::Unproven(rejection)) => return Ok(self.refused(rejection)),
                 Err(error) if route.role == Role::Secondary && error.may_try_elsewhere() && !dialogue.has_spoken() => {
                     warn!(replica = %route.replica, error = %error::chain(&error), "the secondary cannot be used");
                     last_error = Some(error);
@@ -147,38 +155,27 @@ impl Login<'_> {
         }
     }
 
-    async fn try_on(&self, route: &Route, dialogue: &mut Dialogue<'_>) -> Result<Outcome, SessionError> {
-        let setup = &self.session.setup;
-        let target = setup.target(&route.replica)?;
-        if self.is_federated() && target.encryption < Encryption::Full {
-            return Err(SessionError::TokenInClear("the connection to its replica"));
-        }
-        let attempt = Attempt {
-            target,
-            login: self.login,
-            application_name_suffix: &self.session.service.config.application_name_suffix,
-            // A secondary may take only sessions that declare that they read, and a primary may send those away.
-            read_only: match route.reason {
-                Reason::Rule => route.role == Role::Secondary,
-                _ => self.login.is_read_only_intent(),
-            },
-            client_strict: self.strict,
-            on_behalf: OnBehalf { endpoints: self.session.endpoints, ..self.on_behalf },
-            packet_bytes_max: self.session.service.config.packet_bytes_max,
-            timeouts: &setup.config.timeouts,
+    /// The replica's own refusal; a Windows login is told what a relay cannot do, which no server knows to be the reason.
+    fn refused(&self, Rejection { number, answer }: Rejection) -> Answer {
+        let answer = match entry::is_windows(self.login) {
+            true => refusal::with_limits_of_relay(&answer, self.session.guard.id()),
+            false => answer,
         };
-        let (outcome, advertised) = Box::pin(attempt.run(dialogue)).await?;
-        if route.role == Role::Primary {
-            self.session.service.advertised.store(advertised);
-        }
-        Ok(outcome)
+        Answer::Refused { answer, number }
     }
 
     fn passes_over(&self, route: &Route, rejection: &Rejection, dialogue: &Dialogue<'_>) -> bool {
         route.role == Role::Secondary && !dialogue.has_spoken() && NOT_SERVING.contains(&rejection.number)
     }
 
-    fn log(&self, route: &Route, rule: Option<&Rule>, backend: &Backend, link: &LinkView) {
+    fn log(
+        &self,
+        route: &Route,
+        rule: Option<&Rule>,
+        proven_on: Option<&ReplicaName>,
+        backend: &Backend,
+        link: &LinkView,
+    ) {
         info!(
             user = self.login.user_name,
             database = self.login.database,
@@ -188,6 +185,7 @@ impl Login<'_> {
             role = route.role.as_str(),
             reason = route.reason.as_str(),
             rule = rule.map(|rule| &*rule.name),
+            proven_on = proven_on.map(ReplicaName::as_str),
             backend_protection = backend.stream.protection(),
             "session logged in"
         );

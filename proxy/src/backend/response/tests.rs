@@ -52,7 +52,7 @@ fn named(id: FeatureId) -> Feature {
 fn understood(response: &Response, shown: Option<TdsVersion>) -> Result<LoginResponse, DecodeError> {
     let mut asked = Login7::new("app", Password::from("secret"));
     asked.features = Some(vec![named(FeatureId::Utf8Support), named(FeatureId::ColumnEncryption)]);
-    read(&response.0, &ForClient { tds_version: shown, asked: &asked })
+    read(&response.0, &ForClient { tds_version: shown, sent: &asked, asked: &asked, owed: None })
 }
 
 #[track_caller]
@@ -131,4 +131,46 @@ fn a_response_that_is_cut_or_impossible_is_an_error() {
         assert!(understood(&response, None).is_err(), "packet size {packet_bytes}");
     }
     assert!(understood(&Response::default().raw(&[0xD1]).done(), None).is_err(), "a row in a login response");
+}
+
+/// What is left of `response`, the proxy's own login, for a client that is owed what `proof` said.
+#[track_caller]
+fn check_owed(asked: &[FeatureId], proof: Response, response: Response, answer: Response) {
+    let mut client = Login7::new("", Password::default());
+    client.features = Some(asked.iter().map(|id| named(*id)).collect());
+    let proof = read(&proof.0, &ForClient { tds_version: None, sent: &client, asked: &client, owed: None }).unwrap();
+    let mut own = Login7::new("svc", Password::default());
+    own.features = Some(vec![named(FeatureId::FederatedAuthentication), named(FeatureId::Utf8Support)]);
+    let client = ForClient { tds_version: None, sent: &own, asked: &client, owed: Some(&proof.owed) };
+    assert_eq!(read(&response.0, &client).unwrap().answer, answer.0);
+}
+
+#[test]
+fn a_client_hears_the_end_of_its_own_login_and_nothing_of_the_proxys() {
+    let sspi = [0xED, 2, 0, 7, 8];
+    let entra = FeatureId::FederatedAuthentication;
+    let plain = || Response::default().ack().done();
+    let federated = || Response::default().ack().features(&[entra]).done();
+    check_owed(
+        &[],
+        Response::default().raw(&sspi).ack().done(),
+        federated(),
+        Response::default().raw(&sspi).ack().done(),
+    );
+    check_owed(&[entra], federated(), plain(), federated());
+    check_owed(&[entra], federated(), federated(), federated());
+    check_owed(&[], plain(), federated(), plain());
+    let refused = || Response::default().error(18456).done();
+    check_owed(&[entra], federated(), refused(), refused());
+}
+
+#[test]
+fn nothing_is_acknowledged_that_was_narrowed_out_of_the_request() {
+    let mut asked = Login7::new("app", Password::default());
+    asked.features = Some(vec![named(FeatureId::Utf8Support), named(FeatureId::Json)]);
+    let sent = Login7 { features: Some(vec![named(FeatureId::Utf8Support)]), ..asked.clone() };
+    let response = Response::default().ack().features(&[FeatureId::Json, FeatureId::Utf8Support]).done();
+    let client = ForClient { tds_version: None, sent: &sent, asked: &asked, owed: None };
+    let want = Response::default().ack().features(&[FeatureId::Utf8Support]).done();
+    assert_eq!(read(&response.0, &client).unwrap().answer, want.0);
 }

@@ -53,6 +53,14 @@ fn leaving_a_key_out_means_the_value_the_example_shows() {
     assert_eq!(required, want);
 }
 
+/// The sections in `section`, which one of its kind may have and another not: `[replicas.mi.identity]`.
+fn sections_in<'t>(section: &str, text: &'t str) -> impl Iterator<Item = &'t str> {
+    let kind = section.trim_matches(['[', ']']).split('.').next().unwrap_or_default().to_owned();
+    let named = section.matches('.').count() == 1;
+    let inner = text.lines().filter_map(|line| line.strip_prefix('[')?.strip_suffix(']'));
+    inner.filter(move |inner| named && inner.starts_with(&kind)).filter_map(|inner| inner.split('.').nth(2))
+}
+
 #[test]
 fn every_key_the_code_takes_is_in_the_example() {
     let folder = folder();
@@ -63,8 +71,10 @@ fn every_key_the_code_takes_is_in_the_example() {
     for section in sections {
         // A section that is there several times, such as a rule, shows its keys in all of them together.
         let bodies = text.split(section).skip(1).filter_map(|rest| rest.split("\n[").next());
-        let lines = bodies.flat_map(str::lines).filter(|line| is_key(line));
-        let shown: BTreeSet<_> = lines.filter_map(|line| line.split(' ').next()).collect();
+        // Of keys that stand for each other only one can be written; the others follow behind `# or: `.
+        let lines = bodies.flat_map(str::lines).map(|line| line.strip_prefix("# or: ").unwrap_or(line));
+        let keys = lines.filter(|line| is_key(line)).filter_map(|line| line.split(' ').next());
+        let shown: BTreeSet<_> = keys.chain(sections_in(section, &text)).collect();
         let probed = text.replacen(section, &format!("{section}\nzzzzzzzzzzzzzzzz = 1"), 1);
         let errors = Config::parse(&probed, folder.path()).unwrap_err();
         let taken: BTreeSet<_> = errors.errors()[0].instead.trim_start_matches("known are: ").split(", ").collect();

@@ -18,6 +18,9 @@ pub(super) fn folder() -> TempDir {
     write("server.key", key.serialize_pem());
     write("other.key", KeyPair::generate().unwrap().serialize_pem());
     write("words.txt", "hush-hush".to_owned());
+    write("mi.password", "hush-hush\n".to_owned());
+    write("probe.password", "hush-hush\n".to_owned());
+    write("empty.txt", String::new());
     folder
 }
 

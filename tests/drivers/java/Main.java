@@ -23,7 +23,7 @@ public final class Main {
         }
         JsonObject report = new JsonObject();
         report.add("client", job.get("client"));
-        report.addProperty("version", Session.version());
+        report.addProperty("version", Session.version(job));
         report.add("outcomes", outcomes);
         new PrintStream(System.out, true, StandardCharsets.UTF_8).println(report);
         // A driver thread that still waits for something must not keep the program.

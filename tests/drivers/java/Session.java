@@ -20,13 +20,16 @@ import java.util.Properties;
 import java.util.Timer;
 import java.util.TimerTask;
 
-/** One connection of Microsoft's JDBC driver. `encrypt=false` still encrypts the login: this driver cannot do without. */
+/**
+ * One connection of Microsoft's JDBC driver, or of jTDS. Microsoft's `encrypt=false` still encrypts the login: it cannot do without.
+ */
 final class Session implements AutoCloseable {
     private static final Map<String, Map<String, String>> MODES = Map.of(
             "login", Map.of("encrypt", "false"),
             "trust", Map.of("encrypt", "true", "trustServerCertificate", "true"),
             "verify", Map.of("encrypt", "true", "trustServerCertificate", "false"),
             "strict", Map.of("encrypt", "strict"));
+    private static final Map<String, String> JTDS_MODES = Map.of("none", "off", "trust", "require");
     /** Protects a file of public certificates; the format wants one. */
     private static final String STORE_PASSWORD = "certificates";
 
@@ -34,6 +37,25 @@ final class Session implements AutoCloseable {
 
     Session(JsonObject job, JsonObject check) throws Exception {
         boolean readOnly = check.get("read_only").getAsBoolean();
+        connection = isJtds(job) ? jtds(job, check) : microsoft(job, check, readOnly);
+    }
+
+    private static boolean isJtds(JsonObject job) {
+        return job.get("client").getAsString().equals("jtds");
+    }
+
+    /** jTDS knows neither intents nor a way to name a certificate. */
+    private static Connection jtds(JsonObject job, JsonObject check) throws SQLException {
+        Properties properties = new Properties();
+        properties.put("user", job.get("user").getAsString());
+        properties.put("password", job.get("password").getAsString());
+        properties.put("ssl", JTDS_MODES.get(check.get("mode").getAsString()));
+        properties.put("loginTimeout", "10");
+        String address = job.get("host").getAsString() + ":" + job.get("port").getAsString();
+        return DriverManager.getConnection("jdbc:jtds:sqlserver://" + address + "/" + job.get("database").getAsString(), properties);
+    }
+
+    private static Connection microsoft(JsonObject job, JsonObject check, boolean readOnly) throws Exception {
         Properties properties = new Properties();
         properties.putAll(MODES.get(check.get("mode").getAsString()));
         properties.put("user", job.get("user").getAsString());
@@ -46,12 +68,12 @@ final class Session implements AutoCloseable {
         properties.put("trustStoreType", "PKCS12");
         properties.put("trustStorePassword", STORE_PASSWORD);
         String port = job.get(readOnly ? "read_only_port" : "port").getAsString();
-        connection = DriverManager.getConnection("jdbc:sqlserver://" + job.get("host").getAsString() + ":" + port, properties);
+        return DriverManager.getConnection("jdbc:sqlserver://" + job.get("host").getAsString() + ":" + port, properties);
     }
 
-    static String version() throws SQLException {
-        Driver driver = DriverManager.getDriver("jdbc:sqlserver://");
-        return "mssql-jdbc " + driver.getMajorVersion() + "." + driver.getMinorVersion();
+    static String version(JsonObject job) throws SQLException {
+        Driver driver = DriverManager.getDriver(isJtds(job) ? "jdbc:jtds:sqlserver://localhost" : "jdbc:sqlserver://");
+        return (isJtds(job) ? "jTDS " : "mssql-jdbc ") + driver.getMajorVersion() + "." + driver.getMinorVersion();
     }
 
     /** Java reads no PEM: the CA goes into a store of its own. */

@@ -1,10 +1,11 @@
-// Runs the checks of one JSON job with tedious and prints what it saw as one JSON document.
+// Runs the checks of one JSON job with tedious or node-mssql and prints what it saw as one JSON document.
 //
 // The job file is the first argument: {client, host, port, read_only_port, ca_file, user, password, database, work_dir, checks}.
 'use strict';
 
 const fs = require('node:fs');
-const { Session, version } = require('./session.js');
+
+const CLIENTS = { tedious: './session.js', 'node-mssql': './mssql_session.js' };
 
 /** The outcome of a step that failed: the server's error number if it has one. */
 function failed(error) {
@@ -44,7 +45,7 @@ async function perform(session, step) {
 }
 
 /** One check, on a connection of its own. */
-async function examine(job, check) {
+async function examine(Session, job, check) {
   let session;
   try {
     session = await Session.connect(job, check);
@@ -59,17 +60,18 @@ async function examine(job, check) {
       steps.push(failed(error));
     }
   }
-  session.close();
+  await session.close();
   return { connect: { done: true }, steps };
 }
 
 async function main() {
   const job = JSON.parse(fs.readFileSync(process.argv[2], 'utf8'));
+  const { Session } = require(CLIENTS[job.client]);
   const outcomes = {};
   for (const [id, check] of Object.entries(job.checks)) {
-    outcomes[id] = await examine(job, check);
+    outcomes[id] = await examine(Session, job, check);
   }
-  process.stdout.write(JSON.stringify({ client: job.client, version: version(), outcomes }) + '\n');
+  process.stdout.write(JSON.stringify({ client: job.client, version: Session.version(), outcomes }) + '\n');
 }
 
 main();

@@ -12,11 +12,11 @@ const MODES = {
   strict: (ca) => ({ encrypt: 'strict', trustServerCertificate: false, cryptoCredentialsDetails: { ca } }),
 };
 
-function version() {
-  return `tedious ${require('tedious/package.json').version}`;
-}
-
 class Session {
+  static version() {
+    return `tedious ${require('tedious/package.json').version}`;
+  }
+
   static async connect(job, check) {
     const connection = new Connection({
       server: job.host,
@@ -98,4 +98,4 @@ class Session {
   }
 }
 
-module.exports = { Session, version };
+module.exports = { MODES, Session };

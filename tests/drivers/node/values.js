@@ -56,4 +56,4 @@ function text(value, metadata) {
   return String(value);
 }
 
-module.exports = { bind, text };
+module.exports = { bind, moment, text, utc };

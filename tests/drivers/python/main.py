@@ -10,7 +10,15 @@ import time
 
 import values
 
-CLIENTS = {"ms-odbc-18": "ms_odbc", "pymssql": "pymssql_client", "python-tds": "pytds_client"}
+CLIENTS = {
+    "ms-odbc-18": "ms_odbc",
+    "freetds-odbc": "freetds_odbc",
+    "mssql-python": "mssql_python_client",
+    "pymssql": "pymssql_client",
+    "python-tds": "pytds_client",
+    "sqlalchemy-pyodbc": "sqlalchemy_pyodbc",
+    "sqlalchemy-pymssql": "sqlalchemy_pymssql",
+}
 
 
 def failed(client, raised):

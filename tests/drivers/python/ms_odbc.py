@@ -1,10 +1,15 @@
-"""Microsoft ODBC Driver 18 through pyodbc. The runner registers the driver and sets ODBCSYSINI."""
+"""Microsoft ODBC Driver 18 through pyodbc, and what every ODBC driver does the same there.
+
+The runner registers the drivers and sets ODBCSYSINI.
+"""
 
 import os
+import pathlib
 import re
 import threading
 from contextlib import closing
 
+import mssql_python_odbc
 import pyodbc
 
 # `Encrypt=no` still encrypts the login: this driver cannot do without.
@@ -21,7 +26,9 @@ pyodbc.pooling = False
 
 
 def version():
-    return f"pyodbc {pyodbc.version}, driver {'/'.join(pyodbc.drivers())}"
+    file = pathlib.Path(mssql_python_odbc.__file__).parent
+    library = next(file.glob("libs/linux/debian_ubuntu/*/lib/libmsodbcsql-*"))
+    return f"msodbcsql {library.name.removeprefix('libmsodbcsql-').replace('.so', '')}, pyodbc {pyodbc.version}"
 
 
 def error_number(raised):
@@ -30,21 +37,10 @@ def error_number(raised):
     return int(found[1]) if found else None
 
 
-class Session:
-    def __init__(self, job, mode, read_only):
-        # The driver verifies against OpenSSL's default store, which this variable names. Set once: its threads read the environment.
-        if os.environ.get("SSL_CERT_FILE") != job["ca_file"]:
-            os.environ["SSL_CERT_FILE"] = job["ca_file"]
-        parts = [
-            "Driver={driver18}",
-            f"Server=tcp:{job['host']},{job['port']}",
-            f"Database={job['database']}",
-            f"UID={job['user']}",
-            "PWD={%s}" % job["password"],
-            MODES[mode],
-            "ApplicationIntent=ReadOnly" if read_only else "ApplicationIntent=ReadWrite",
-            "ConnectRetryCount=0",
-        ]
+class OdbcSession:
+    """One connection of pyodbc."""
+
+    def __init__(self, parts):
         self.connection = pyodbc.connect(";".join(parts), autocommit=True, timeout=10)
 
     def run(self, sql, parameters):
@@ -90,6 +86,24 @@ class Session:
 
     def close(self):
         self.connection.close()
+
+
+class Session(OdbcSession):
+    def __init__(self, job, mode, read_only):
+        # The driver verifies against OpenSSL's default store, which this variable names. Set once: its threads read the environment.
+        if os.environ.get("SSL_CERT_FILE") != job["ca_file"]:
+            os.environ["SSL_CERT_FILE"] = job["ca_file"]
+        parts = [
+            "Driver={driver18}",
+            f"Server=tcp:{job['host']},{job['port']}",
+            f"Database={job['database']}",
+            f"UID={job['user']}",
+            "PWD={%s}" % job["password"],
+            MODES[mode],
+            "ApplicationIntent=ReadOnly" if read_only else "ApplicationIntent=ReadWrite",
+            "ConnectRetryCount=0",
+        ]
+        super().__init__(parts)
 
 
 def stopped(cursor, sql, state):

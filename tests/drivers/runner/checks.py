@@ -95,17 +95,22 @@ def check(name, *steps, read_only=False, wrong_password=False, connect=None, nee
         "wrong_password": wrong_password,
         "connect": connect or {"done": True},
         "needs": needs,
+        "refused": False,
     }
 
 
-def value(kind, *texts):
+# The only check of a client that no server of ours takes: it is told why, by each in its own words.
+REFUSED = {**check("refused"), "refused": True}
+
+
+def value(kind, *texts, title=None, needs=None):
     """A value of every kind goes out as a parameter and comes back as a column of that very type."""
     name = kind.split("(")[0]
     steps = [
         query(f"SELECT CAST(@p1 AS {kind}) AS value", (name, text), expect=sets(table(["value"], [text])))
         for text in (*texts, None)
     ]
-    return check(f"value {kind}", *steps)
+    return check(title or f"value {kind}", *steps, needs=needs)
 
 
 CHECKS = [
@@ -156,6 +161,7 @@ CHECKS = [
             "SELECT 1 AS a; SELECT 2 AS b, N'zwei' AS c; SELECT 3 AS d",
             expect=sets(table(["a"], ["1"]), table(["b", "c"], ["2", "zwei"]), table(["d"], ["3"])),
         ),
+        needs="several",
     ),
     check("error, then on", query("SELECT * FROM no_such_table", expect=error(208)), ONE),
     value("bit", "true", "false"),
@@ -165,7 +171,8 @@ CHECKS = [
     value("float", double(0.0), double(-1.5), double(0.1), double(1e300)),
     value("nvarchar(200)", "", "Zürich", "漢字 ☃ 🙂", " it's "),
     value("varbinary(100)", "0x", "0x00FF10"),
-    value("date", "0001-01-01", "2026-11-23", "9999-12-31"),
+    value("date", "1753-01-01", "2026-11-23", "9999-12-31"),
+    value("date", "0001-01-01", "1752-12-31", title="value date before 1753", needs="early dates"),
     value("datetime2(7)", "1900-01-01T00:00:00.0000000", "2026-11-23T05:06:07.1230000"),
     value("datetime", "1900-01-01T00:00:00.0000000", "2026-11-23T05:06:07.1230000"),
     value("uniqueidentifier", "6F9619FF-8B86-D011-B42D-00C04FC964FF"),
@@ -181,12 +188,12 @@ def filled(part, customer):
     return customer if part == "$customer" else part
 
 
-def expand(client, modes, lacks):
+def expand(number, client):
     """The checks of one client in all its modes, by id. Customers are numbered so that no two runs share one."""
     expanded = {}
-    for mode in modes:
-        for item in CHECKS:
-            if item["needs"] not in lacks:
-                customer = str(1_000_000 * (client + 1) + len(expanded))
+    for mode in client.modes:
+        for item in [REFUSED] if client.refused else CHECKS:
+            if item["needs"] not in client.lacks:
+                customer = str(1_000_000 * (number + 1) + len(expanded))
                 expanded[f"{mode}/{item['name']}"] = {**filled(item, customer), "mode": mode}
     return expanded

@@ -17,6 +17,7 @@ HERE = pathlib.Path(__file__).resolve().parent.parent
 CACHE = HERE / ".cache"
 ROOT = HERE.parent.parent
 APT = {"unixodbc": "libodbc.so.2", "libltdl7": "libltdl.so.7", "libgssapi-krb5-2": "libgssapi_krb5.so.2"}
+FREETDS = pathlib.Path(f"/usr/lib/{os.uname().machine}-linux-gnu/odbc/libtdsodbc.so")
 
 
 class Missing(Exception):
@@ -29,6 +30,7 @@ class Client:
     modes: tuple
     install: callable  # returns the command to start, without the job file, and what it wants in its environment
     lacks: dict = dataclasses.field(default_factory=dict)  # ability -> why; see `needs` in checks.py
+    refused: str = None  # why no server of ours takes it: every login must fail, soon and with an answer
 
 
 def call(*command, cwd=None, env=None):
@@ -73,21 +75,24 @@ def python(environment=lambda venv: {}):
 
 
 def odbc(venv):
-    """Registers Microsoft's driver in an ODBC configuration of our own."""
+    """Registers Microsoft's driver and FreeTDS's in an ODBC configuration of our own."""
     loadable = call("/sbin/ldconfig", "-p")
     missing = [package for package, library in APT.items() if library not in loadable]
+    missing += [] if FREETDS.exists() else ["tdsodbc"]
     if missing and os.geteuid() == 0:
         quiet = {"DEBIAN_FRONTEND": "noninteractive"}
         call("apt-get", "update", "--quiet", env=quiet)
         call("apt-get", "install", "--quiet", "--yes", "--no-install-recommends", *missing, env=quiet)
     elif missing:
         raise Missing(f"install {' '.join(missing)} first")
-    found = sorted(venv.glob(f"lib/python*/site-packages/mssql_python_odbc/libs/linux/debian_ubuntu/{os.uname().machine}/lib/libmsodbcsql-18*"))
+    wheel = f"lib/python*/site-packages/mssql_python_odbc/libs/linux/debian_ubuntu/{os.uname().machine}/lib/libmsodbcsql-18*"
+    found = sorted(venv.glob(wheel))
     if not found:
         raise Missing(f"mssql-python-odbc has no driver for {os.uname().machine}")
     directory = CACHE / "odbc"
     directory.mkdir(exist_ok=True)
-    (directory / "odbcinst.ini").write_text(f"[driver18]\nDriver = {found[0]}\n", encoding="utf-8")
+    drivers = f"[driver18]\nDriver = {found[0]}\n[freetds]\nDriver = {FREETDS}\n"
+    (directory / "odbcinst.ini").write_text(drivers, encoding="utf-8")
     return {"ODBCSYSINI": str(directory), "ODBCINI": str(directory / "odbc.ini")}
 
 
@@ -103,15 +108,20 @@ def node():
     return ["node", HERE / "node/main.js"], {"NODE_PATH": str(modules)}
 
 
-def java():
-    def build(target):
-        pom = HERE / "java/pom.xml"
-        call("mvn", "--batch-mode", "--quiet", "--file", pom, "dependency:copy-dependencies", f"-DoutputDirectory={target / 'jars'}")
-        sources = sorted(HERE.glob("java/*.java"))
-        call("javac", "-Xlint:all", "-Werror", "-d", target / "classes", "-classpath", f"{target / 'jars'}/*", *sources)
+def java(directory, *properties):
+    """The programs and jars in a directory of their own; properties choose another version of a jar."""
 
-    target = fresh("java", [*HERE.glob("java/*.java"), HERE / "java/pom.xml"], build)
-    return ["java", "-classpath", f"{target / 'classes'}:{target / 'jars'}/*", "Main"], {}
+    def install():
+        def build(target):
+            maven = ["mvn", "--batch-mode", "--quiet", *properties, "--file", HERE / "java/pom.xml"]
+            call(*maven, "dependency:copy-dependencies", f"-DoutputDirectory={target / 'jars'}")
+            sources = sorted(HERE.glob("java/*.java"))
+            call("javac", "-Xlint:all", "-Werror", "-d", target / "classes", "-classpath", f"{target / 'jars'}/*", *sources)
+
+        target = fresh(directory, [*HERE.glob("java/*.java"), HERE / "java/pom.xml"], build)
+        return ["java", "-classpath", f"{target / 'classes'}:{target / 'jars'}/*", "Main"], {}
+
+    return install
 
 
 def go():
@@ -134,9 +144,33 @@ def cargo_binary(name):
     return pathlib.Path(json.loads(metadata)["target_directory"], "debug", name)
 
 
+ONE_RESULT = "its core hands out the first result of a statement; further ones are for the module below"
+NO_CANCEL = "it leaves both to the module below"
 CLIENTS = [
     Client("ms-odbc-18", ("login", "trust", "verify", "strict"), python(odbc)),
-    Client("mssql-jdbc", ("login", "trust", "verify", "strict"), java),
+    Client(
+        "freetds-odbc",
+        ("none", "login", "trust", "verify"),
+        python(odbc),
+        lacks={"early dates": "its 1.3.17 sends 0001-01-02 as day 0, and 0001-01-01 as day 0xFFFFFF, which no server takes (TDSDUMP)"},
+    ),
+    Client(
+        "mssql-python",
+        ("login", "trust", "verify", "strict"),
+        python(odbc),
+        lacks={
+            "cancel": "its cursors have no cancel",
+            "early dates": "it refuses a date before 1753 itself: `Date out of range for SQL Server (1753-9999)`",
+        },
+    ),
+    Client("mssql-jdbc", ("login", "trust", "verify", "strict"), java("java")),
+    Client("mssql-jdbc-12", ("login", "trust", "verify", "strict"), java("java12", "-Dmssql-jdbc.version=12.10.2.jre11")),
+    Client(
+        "jtds",
+        ("none", "trust"),
+        java("java"),
+        refused="it speaks TDS 7.1, and the proxy and the sandbox speak 7.2 to 8.0 (docs/operations.md)",
+    ),
     Client(
         "go-mssqldb",
         ("none", "login", "trust", "verify", "strict"),
@@ -144,6 +178,7 @@ CLIENTS = [
         lacks={"timeout": "it takes its own context.DeadlineExceeded for a net.Error and gives the connection up"},
     ),
     Client("tedious", ("none", "trust", "verify", "strict"), node),
+    Client("node-mssql", ("none", "trust", "verify", "strict"), node),
     Client(
         "pymssql",
         ("none", "login", "trust", "verify", "strict"),
@@ -155,6 +190,18 @@ CLIENTS = [
         ("none", "login", "verify"),
         python(),
         lacks={"cancel": "its cancel reads the answer in the calling thread, beside the thread that waits for it"},
+    ),
+    Client(
+        "sqlalchemy-pyodbc",
+        ("login", "trust", "verify", "strict"),
+        python(odbc),
+        lacks={"several": ONE_RESULT, "cancel": NO_CANCEL, "timeout": NO_CANCEL},
+    ),
+    Client(
+        "sqlalchemy-pymssql",
+        ("none", "login", "trust", "verify", "strict"),
+        python(),
+        lacks={"several": ONE_RESULT, "cancel": NO_CANCEL, "timeout": NO_CANCEL},
     ),
     Client(
         "tiberius",

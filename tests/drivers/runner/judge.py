@@ -28,6 +28,8 @@ def shortcoming(check, outcome):
     """What is wrong with one outcome of a check, or None."""
     if outcome is None:
         return "no outcome: the client program ended early"
+    if check["refused"]:
+        return None if "error" in outcome.get("connect", {}) else f"login: expected an error from the server, got {outcome.get('connect')}"
     if not fits(check["connect"], outcome.get("connect")):
         return f"login: expected {check['connect']}, got {outcome.get('connect')}"
     steps = outcome.get("steps", [])
@@ -41,6 +43,9 @@ def shortcoming(check, outcome):
 def verdict(check, outcomes):
     """What is wrong with a check, given its outcome on each route: a list of sentences, empty if nothing."""
     wrong = [f"{route}: {why}" for route, outcome in outcomes.items() if (why := shortcoming(check, outcome))]
+    if check["refused"]:
+        # A server and the proxy say so each in its own words.
+        return wrong
     first, *others = [(route, neutral(outcome)) for route, outcome in outcomes.items()]
     wrong += [f"{route} differs from {first[0]}: {other} instead of {first[1]}" for route, other in others if other != first[1]]
     return wrong

@@ -4,7 +4,7 @@ import unittest
 
 from judge import verdict
 
-CHECK = {"connect": {"done": True}, "steps": [{"do": "query", "sql": "SELECT 1", "expect": {"error": 208}}]}
+CHECK = {"refused": False, "connect": {"done": True}, "steps": [{"do": "query", "sql": "SELECT 1", "expect": {"error": 208}}]}
 
 
 def outcome(number=208, message="m", connect=None):
@@ -12,8 +12,8 @@ def outcome(number=208, message="m", connect=None):
 
 
 class Verdict(unittest.TestCase):
-    def check(self, direct, proxied, *words):
-        wrong = verdict(CHECK, {"direct": direct, "proxied": proxied})
+    def check(self, direct, proxied, *words, check=CHECK):
+        wrong = verdict(check, {"direct": direct, "proxied": proxied})
         self.assertEqual(len(wrong), len(words), wrong)
         for sentence, word in zip(wrong, words):
             self.assertIn(word, sentence)
@@ -39,6 +39,12 @@ class Verdict(unittest.TestCase):
 
     def test_a_failed_login_fails(self):
         self.check(outcome(), outcome(connect={"error": 18456}), "proxied: login", "differs")
+
+    def test_a_refusal_needs_an_error_and_may_differ(self):
+        refused = {**CHECK, "refused": True, "steps": []}
+        self.check(outcome(connect={"error": 1}), outcome(connect={"error": 2}), check=refused)
+        self.check(outcome(connect={"error": 1}), outcome(connect={"failure": "reset"}), "proxied: login", check=refused)
+        self.check(outcome(), outcome(connect={"error": 2}), "direct: login", check=refused)
 
 
 if __name__ == "__main__":

@@ -102,6 +102,19 @@ async fn a_client_that_speaks_too_old_a_version_is_refused_by_name() {
 }
 
 #[tokio::test]
+async fn a_client_that_begins_with_an_old_login_is_refused_by_name() {
+    let server = FakeServer::obliging("onprem").await;
+    let proxy = Setup::primary("onprem", server.address).run().await;
+    let mut old = raw_client::login("SalesDB", false);
+    old.tds_version = TdsVersion::from_number(0x7100_0001);
+    let mut client = RawClient::connect(proxy.address).await;
+    client.send(PacketKind::Login7, &old.encode().unwrap()).await;
+    let error = client.receive().await.unwrap().error().unwrap();
+    assert_eq!(error.number, 17832);
+    assert!(error.text.contains("TDS 7.2 or later"), "{}", error.text);
+}
+
+#[tokio::test]
 async fn an_entra_token_is_never_passed_on_in_clear_text() {
     let server = FakeServer::obliging("onprem").await;
     let mut federated = raw_client::login("SalesDB", false);

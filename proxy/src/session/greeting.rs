@@ -48,7 +48,7 @@ impl Host<'_> {
         match first {
             0x16 => self.greet_strict(tcp).await,
             0x12 => self.greet_in_packets(tcp).await,
-            0x10 => Err(SessionError::Client(Phase::Prelogin, DecodeError::Misplaced("LOGIN7 came without PRELOGIN"))),
+            0x10 => self.greet_without_prelogin(tcp).await,
             0x02 => {
                 Err(SessionError::Client(Phase::Prelogin, DecodeError::Misplaced("the client speaks TDS 4.2 or 5.0")))
             }
@@ -89,6 +89,16 @@ impl Host<'_> {
             (Protection::Full, Some(tls)) => self.login_in_tls(tcp, tls).await?,
         };
         Ok(Greeting { stream, early, login, strict: false, on_behalf: on_behalf(&asked) })
+    }
+
+    /// jTDS 1.3 and FreeTDS before TDS 7.2 begin so. They are heard out only to be told why the login is refused.
+    async fn greet_without_prelogin(&self, tcp: TcpStream) -> Result<Greeting, SessionError> {
+        let (stream, early, login) = self.login_in_clear(tcp, BytesMut::new()).await?;
+        if login.tds_version.is_7_2_or_later() {
+            let misplaced = DecodeError::Misplaced("LOGIN7 came without PRELOGIN");
+            return Err(SessionError::Client(Phase::Prelogin, misplaced));
+        }
+        Ok(Greeting { stream, early, login, strict: false, on_behalf: OnBehalf::default() })
     }
 
     async fn answer(

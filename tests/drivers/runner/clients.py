@@ -169,7 +169,7 @@ CLIENTS = [
         "jtds",
         ("none", "trust"),
         java("java"),
-        refused="it speaks TDS 7.1, and the proxy and the sandbox speak 7.2 to 8.0 (docs/operations.md)",
+        refused="it speaks TDS 7.1, and the proxy and the sandbox speak 7.2 to 8.0",
     ),
     Client(
         "go-mssqldb",

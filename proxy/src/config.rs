@@ -119,6 +119,8 @@ pub struct Limits {
     pub login_bytes_max: usize,
     /// Bytes of the buffer a busy session uses in each direction. Idle sessions hold none.
     pub relay_buffer_bytes: usize,
+    /// Resident bytes of the process from which on new sessions are refused; `None` means that nobody counts.
+    pub memory_bytes_max: Option<u64>,
 }
 
 /// `[timeouts]`: how long each wait may last.
@@ -136,6 +138,8 @@ pub struct Timeouts {
     pub backend_login: Duration,
     /// A logged-in session without a request; `None` means for ever.
     pub idle: Option<Duration>,
+    /// A request, from its first packet until its response has ended; `None` means for ever.
+    pub request: Option<Duration>,
     /// A peer that takes no byte while we have bytes for it; `None` means for ever.
     pub stall: Option<Duration>,
     /// Silence on a connection before TCP asks whether the peer is still there; `None` means never.
@@ -201,8 +205,23 @@ pub struct Service {
     pub secondary_missing: SecondaryMissing,
     /// The largest TDS packet granted to a client, in bytes with its header: 512 to 32767 ([MS-TDS] 2.2.6.4).
     pub packet_bytes_max: usize,
+    /// What it takes on at most.
+    pub limits: ServiceLimits,
     /// What replicas read behind the application's own name; empty for nothing. At most 64 UTF-16 units.
     pub application_name_suffix: String,
+}
+
+/// What one service takes on at most, besides what the process does. `None` means no limit of its own.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ServiceLimits {
+    /// Sessions at one time.
+    pub sessions_max: Option<usize>,
+    /// Sessions of one login name at one time.
+    pub sessions_per_login_max: Option<usize>,
+    /// Connections within a second; more are cut.
+    pub connections_per_second_max: Option<u32>,
+    /// Logins within a second; more are refused with an error.
+    pub logins_per_second_max: Option<u32>,
 }
 
 /// How far a connection is encrypted, from least to most.

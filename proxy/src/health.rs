@@ -18,13 +18,15 @@ struct State {
     /// The last probe of each replica that was probed: nothing, or what went wrong.
     probes: BTreeMap<ReplicaName, Result<(), String>>,
     draining: bool,
+    /// Bytes the process holds, and how many it may.
+    memory: Option<(u64, u64)>,
 }
 
 impl Health {
     /// Nothing is known yet: these services are not bound, and no replica has answered.
     pub fn new<'n>(services: impl IntoIterator<Item = &'n str>) -> Self {
         let unbound = services.into_iter().map(str::to_owned).collect();
-        Self(Arc::new(Mutex::new(State { unbound, probes: BTreeMap::new(), draining: false })))
+        Self(Arc::new(Mutex::new(State { unbound, probes: BTreeMap::new(), draining: false, memory: None })))
     }
 
     /// A service's address is bound.
@@ -50,6 +52,16 @@ impl Health {
         });
     }
 
+    /// The process holds so many bytes of memory, and may hold so many before new sessions are refused.
+    pub fn memory(&self, bytes: u64, limit: Option<u64>) {
+        self.state().memory = limit.map(|limit| (bytes, limit));
+    }
+
+    /// Bytes the process holds and the limit they have reached, if they have.
+    pub fn memory_exhausted(&self) -> Option<(u64, u64)> {
+        self.state().memory.filter(|(bytes, limit)| bytes >= limit)
+    }
+
     /// The process takes no new sessions any more.
     pub fn draining(&self) {
         self.state().draining = true;
@@ -57,8 +69,11 @@ impl Health {
 
     /// Why new sessions should not be sent here, a sentence each. Empty when they may come.
     pub fn reasons(&self, topology: &Topology) -> Vec<String> {
-        let state = self.state();
         let mut reasons = Vec::new();
+        if let Some((bytes, limit)) = self.memory_exhausted() {
+            reasons.push(format!("the process holds {bytes} bytes of memory, and memory_bytes_max is {limit}"));
+        }
+        let state = self.state();
         if state.draining {
             reasons.push("the process is draining".to_owned());
         }
@@ -169,6 +184,20 @@ mod tests {
     #[test]
     fn a_link_without_a_proven_primary_is_not_ready() {
         check(|health| health.listening("main"), None, &["link sales has no primary: its phase is unknown"]);
+    }
+
+    #[test]
+    fn a_process_at_its_memory_limit_is_not_ready_until_it_holds_less() {
+        let at = |bytes| {
+            move |health: &Health| {
+                health.listening("main");
+                health.replica_answered(&"onprem".into(), Ok(()));
+                health.memory(100, Some(100));
+                health.memory(bytes, Some(100));
+            }
+        };
+        check(at(100), Some("onprem"), &["the process holds 100 bytes of memory, and memory_bytes_max is 100"]);
+        check(at(99), Some("onprem"), &[]);
     }
 
     #[test]

@@ -13,7 +13,9 @@ mod error;
 pub mod health;
 mod identity;
 mod learned;
+pub mod limits;
 mod listener;
+mod memory;
 pub mod metrics;
 mod net;
 pub mod open_files;
@@ -118,6 +120,8 @@ impl Proxy {
         if let Some(browser) = self.browser {
             tasks.spawn(browser.run(drain.clone()));
         }
+        memory::sample(&self.shared);
+        tasks.spawn(memory::watch(Arc::clone(&self.shared)));
         let mut serving = Serving::new(Arc::clone(&self.shared), drain.clone());
         serving.serve(self.listeners, &self.shared.setup());
         match self.follow {

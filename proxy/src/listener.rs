@@ -7,16 +7,19 @@ use std::time::Duration;
 
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 use tracing::field::{Empty, display};
 use tracing::{Instrument, debug, info, info_span, warn};
 
 use crate::config::Service;
 use crate::drain::Drain;
 use crate::error::Error;
+use crate::limits::Limit;
+use crate::metrics;
 use crate::net::socket;
+use crate::service::ServiceState;
 use crate::session::Session;
-use crate::setup::ListenerKey;
+use crate::setup::{ListenerKey, Setup};
 use crate::shared::Shared;
 
 /// How many clients the kernel keeps for us between two accepts.
@@ -86,11 +89,13 @@ impl Listener {
         let limits = &setup.config.limits;
         let sockets_max = limits.sessions_max + limits.handshakes_max + limits.login_queue_max;
         let Some(place) = self.shared.sockets.take(sockets_max) else {
-            setup.meters.turned_away(service.name());
-            debug!(client.address = %peer, "turned away: too many connections");
-            socket::reset_on_close(&tcp);
-            return;
+            return turn_away(&tcp, &setup, &service, Limit::Connections, peer);
         };
+        // Before the handshake, which would cost more than the session: who is too fast is cut without a word.
+        let rate = service.config.limits.connections_per_second_max;
+        if rate.is_some_and(|rate| !service.usage.connections.take(Instant::now(), rate)) {
+            return turn_away(&tcp, &setup, &service, Limit::ConnectionRate, peer);
+        }
         let keepalive = setup.config.timeouts.keepalive.unwrap_or_default();
         if let Err(error) = socket::prepare(&tcp, keepalive) {
             debug!(%error, client.address = %peer, "a client left while it was accepted");
@@ -115,6 +120,13 @@ impl Listener {
         };
         tokio::spawn(life.instrument(span));
     }
+}
+
+fn turn_away(tcp: &TcpStream, setup: &Setup, service: &ServiceState, limit: Limit, peer: SocketAddr) {
+    setup.meters.turned_away(service.name());
+    metrics::refused(service.name(), limit);
+    debug!(client.address = %peer, limit = limit.as_str(), "turned away");
+    socket::reset_on_close(tcp);
 }
 
 fn listen(address: SocketAddr) -> io::Result<TcpListener> {

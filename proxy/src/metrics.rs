@@ -13,6 +13,8 @@ use std::time::Duration;
 use metrics::{Counter, Gauge, Histogram, Unit};
 use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 
+use crate::limits::Limit;
+
 pub use recorder::{InstallError, Recorder};
 
 /// Sessions now, from accept to close; label `service`.
@@ -39,6 +41,10 @@ pub const REPLICA_ANSWERS: &str = "proxy_replica_answers";
 pub const RELOADS_TOTAL: &str = "proxy_reloads_total";
 /// In how many things the replicas of a link differ; labels `link` and `what`.
 pub const REPLICA_DIFFERENCES: &str = "proxy_replica_differences";
+/// Clients that a limit refused; labels `service` and `limit` (see [`Limit`]).
+pub const REFUSALS_TOTAL: &str = "proxy_refusals_total";
+/// Resident memory of the process.
+pub const MEMORY_BYTES: &str = "proxy_memory_bytes";
 /// The epoch of the current topology.
 pub const TOPOLOGY_EPOCH: &str = "link_topology_epoch";
 
@@ -223,6 +229,17 @@ pub(crate) fn replica_is_gone(replica: &str) {
     gauge!(REPLICA_ANSWERS, "replica" => replica.to_owned()).set(f64::NAN);
 }
 
+/// Counts a client that a limit refused.
+pub(crate) fn refused(service: &str, limit: Limit) {
+    counter!(REFUSALS_TOTAL, "service" => service.to_owned(), "limit" => limit.as_str()).increment(1);
+}
+
+/// Notes how much memory the process holds.
+pub(crate) fn memory(bytes: u64) {
+    // Exact up to 2^53 bytes.
+    gauge!(MEMORY_BYTES).set(bytes as f64);
+}
+
 /// Shows reloads as 0 before the first.
 pub(crate) fn reloads_count_from_now() {
     for outcome in RELOAD_OUTCOMES {
@@ -265,6 +282,8 @@ fn describe() {
     describe_histogram!(LOGIN_DURATION, Unit::Seconds, "From accept to the client's login answer.");
     describe_histogram!(REQUEST_DURATION, Unit::Seconds, "From a request's last packet to its response's last packet.");
     describe_gauge!(REPLICA_ANSWERS, Unit::Count, "1 while a replica answers probes, else 0.");
+    describe_counter!(REFUSALS_TOTAL, Unit::Count, "Clients that a limit refused, by limit.");
+    describe_gauge!(MEMORY_BYTES, Unit::Bytes, "Resident memory of the process.");
     describe_counter!(RELOADS_TOTAL, Unit::Count, "Reloads of the configuration, applied or refused.");
     describe_gauge!(REPLICA_DIFFERENCES, Unit::Count, "In how many things the replicas of a link differ.");
     describe_gauge!(TOPOLOGY_EPOCH, Unit::Count, "The epoch of the current topology.");

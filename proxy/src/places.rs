@@ -19,6 +19,11 @@ impl Places {
         self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more).ok()?;
         Some(Place(Arc::clone(self)))
     }
+
+    /// How many are taken.
+    pub(crate) fn taken(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
 }
 
 impl Drop for Place {

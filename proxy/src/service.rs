@@ -9,6 +9,7 @@ use tds::prelogin::Version;
 use crate::backend::Advertised;
 use crate::config::Service;
 use crate::error::Error;
+use crate::limits::Usage;
 use crate::net::tls::ServerTls;
 
 /// What clients are shown until a replica told of itself: SQL Server 2022.
@@ -20,6 +21,7 @@ pub(crate) struct ServiceState {
     pub(crate) config: Service,
     pub(crate) tls: Option<ServerTls>,
     pub(crate) advertised: Arc<AdvertisedCell>,
+    pub(crate) usage: Arc<Usage>,
 }
 
 impl ServiceState {
@@ -32,7 +34,8 @@ impl ServiceState {
         let failed = |source| Error::Certificate { service: config.name.to_string(), source };
         let tls = tls.transpose().map_err(failed)?;
         let advertised = before.map_or_else(Arc::default, |before| Arc::clone(&before.advertised));
-        Ok(Self { tls, advertised, config })
+        let usage = before.map_or_else(Arc::default, |before| Arc::clone(&before.usage));
+        Ok(Self { tls, advertised, usage, config })
     }
 
     /// Its name.

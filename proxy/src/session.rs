@@ -33,7 +33,8 @@ use tracing::{Span, debug, info, warn};
 use crate::admin::LoginView;
 use crate::backend::Dialogue;
 use crate::drain::Drain;
-use crate::metrics::{Outcome, RouteMeters};
+use crate::limits::Limit;
+use crate::metrics::{self, Outcome, RouteMeters};
 use crate::net::flow::Flow;
 use crate::net::{Stream, socket};
 use crate::places::Place;
@@ -135,10 +136,10 @@ impl Session {
         let greeted = timeout_at(deadline, host.greet(tcp, first)).await;
         let Greeting { mut stream, mut early, login, strict, on_behalf } =
             greeted.unwrap_or(Err(SessionError::ClientTooSlow(error::Phase::Login)))?;
-        let logged_in = match permit.and_then(|permit| Ok((permit, self.place()?))) {
+        let logged_in = match permit.and_then(|permit| Ok((permit, self.places()?))) {
             // The permit is held while the replica is logged in to: that is what a storm must not do all at once.
-            Ok((_permit, place)) => {
-                let attempt = login::Login { session: self, login: &login, strict, on_behalf, place };
+            Ok((_permit, places)) => {
+                let attempt = login::Login { session: self, login: &login, strict, on_behalf, places };
                 let mut dialogue = Dialogue::new(&mut stream, &mut early, host.login_bytes_max);
                 timeout_at(deadline, attempt.run(&mut dialogue)).await.unwrap_or(Err(SessionError::LoginTooSlow))
             }
@@ -177,25 +178,35 @@ impl Session {
     /// A place among the logins in progress. A client that finds the queue full is heard out and then told so.
     async fn login_permit(&self, deadline: Instant) -> Result<SemaphorePermit<'_>, SessionError> {
         let limits = &self.setup.config.limits;
+        if let Some((_, max)) = self.shared.health.memory_exhausted() {
+            return Err(SessionError::Limit { limit: Limit::Memory, max });
+        }
+        let rate = self.service.config.limits.logins_per_second_max;
+        if let Some(max) = rate.filter(|&rate| !self.service.usage.logins.take(Instant::now(), rate)) {
+            return Err(SessionError::Limit { limit: Limit::LoginRate, max: max.into() });
+        }
         if let Ok(permit) = self.setup.logins.try_acquire() {
             return Ok(permit);
         }
         let Some(_queued) = self.shared.login_queue.take(limits.login_queue_max) else {
-            return Err(SessionError::Limit { what: "waiting logins", limit: limits.login_queue_max });
+            return Err(limit(Limit::LoginQueue, limits.login_queue_max));
         };
         let turn = timeout_at(deadline, self.setup.logins.acquire()).await.ok().and_then(Result::ok);
-        turn.ok_or(SessionError::Limit { what: "logins in progress", limit: limits.handshakes_max })
+        turn.ok_or_else(|| limit(Limit::LoginTurn, limits.handshakes_max))
     }
 
-    /// A place among the sessions that are logged in.
-    fn place(&self) -> Result<Place, SessionError> {
-        let limit = self.setup.config.limits.sessions_max;
-        self.shared.places.take(limit).ok_or(SessionError::Limit { what: "sessions", limit })
+    /// Places among the sessions that are logged in: of the process, and of the service.
+    fn places(&self) -> Result<[Place; 2], SessionError> {
+        let max = self.setup.config.limits.sessions_max;
+        let of_process = self.shared.places.take(max).ok_or_else(|| limit(Limit::Sessions, max))?;
+        let max = self.service.config.limits.sessions_max.unwrap_or(usize::MAX);
+        let of_service = self.service.usage.sessions.take(max).ok_or_else(|| limit(Limit::ServiceSessions, max))?;
+        Ok([of_process, of_service])
     }
 
     /// Passes requests and responses until the session ends.
     async fn serve(&mut self, client: Client, logged_in: LoggedIn) -> Result<End, SessionError> {
-        let LoggedIn { backend, route, place: _place, .. } = logged_in;
+        let LoggedIn { backend, route, places: _places, login_place: _login_place, .. } = logged_in;
         let bytes_max = self.setup.config.limits.relay_buffer_bytes;
         let timeouts = &self.setup.config.timeouts;
         let mut relay = Relay {
@@ -203,7 +214,7 @@ impl Session {
             down: Flow::new(bytes_max, &backend.early),
             exchange: Exchange::new(backend.packet_bytes.max(PACKET_BYTES_LOGIN), Scanner::new(backend.agreed)),
             meters: RouteMeters::new(route.replica.as_str(), route.role.as_str(), route.reason.as_str()),
-            limits: RelayLimits { idle: timeouts.idle, stall: timeouts.stall },
+            limits: RelayLimits { idle: timeouts.idle, stall: timeouts.stall, request: timeouts.request },
             client: client.stream,
             backend: backend.stream,
         };
@@ -233,6 +244,9 @@ impl Session {
     }
 
     fn report(&self, error: &SessionError) {
+        if let SessionError::Limit { limit, .. } = error {
+            metrics::refused(self.service.name(), *limit);
+        }
         self.setup.meters.failed(error.fault().as_str());
         let cause = error::chain(error);
         match (error, error.fault()) {
@@ -248,4 +262,8 @@ impl Session {
 struct Client {
     stream: Stream,
     early: BytesMut,
+}
+
+fn limit(limit: Limit, max: usize) -> SessionError {
+    SessionError::Limit { limit, max: u64::try_from(max).unwrap_or(u64::MAX) }
 }

@@ -7,8 +7,8 @@ use tds::prelogin::Encryption;
 use tests::fake_server::{FakeServer, OnLogin, OnRequest};
 use tests::raw_client::{self, RawClient};
 use tests::running_proxy::Setup;
-use tokio::io::AsyncWriteExt;
-use tokio::net::TcpListener;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
 
 #[tokio::test]
 async fn a_session_beyond_the_limit_is_told_so_with_an_error_drivers_retry() {
@@ -143,4 +143,104 @@ async fn a_login_whose_turn_does_not_come_is_told_so_in_time() {
 async fn a_login_that_takes_too_long_is_told_so() {
     let (_server, _proxy, mut first) = busy_place("[timeouts]\nlogin_ms = 200").await;
     assert_eq!(first.receive().await.unwrap().error().unwrap().number, 40613);
+}
+
+/// The error that a login gets, whose number every driver retries; its text tells which limit it was.
+#[track_caller]
+fn check_refused(answer: &raw_client::Received, words: &str) {
+    let error = answer.error().unwrap();
+    assert_eq!(error.number, 10928);
+    assert!(error.text.contains(words), "{}", error.text);
+}
+
+#[tokio::test]
+async fn a_service_has_a_limit_of_sessions_of_its_own() {
+    let server = FakeServer::obliging("onprem").await;
+    let proxy = Setup::primary("onprem", server.address).service("sessions_max = 1").run().await;
+    let login = raw_client::login("SalesDB", false);
+    let (first, _) = RawClient::log_in(proxy.address, &login).await;
+    check_refused(&RawClient::log_in(proxy.address, &login).await.1, "1 sessions of this service");
+    drop(first);
+    while RawClient::log_in(proxy.address, &login).await.1.error().is_some() {}
+}
+
+#[tokio::test]
+async fn a_login_has_a_limit_of_sessions_of_its_own_whatever_its_case() {
+    let server = FakeServer::obliging("onprem").await;
+    let proxy = Setup::primary("onprem", server.address).service("sessions_per_login_max = 1").run().await;
+    let login = raw_client::login("SalesDB", false);
+    let (first, _) = RawClient::log_in(proxy.address, &login).await;
+    let shouted = tds::login7::Login7 { user_name: "APP".to_owned(), ..login.clone() };
+    check_refused(&RawClient::log_in(proxy.address, &shouted).await.1, "1 sessions of this login");
+    let other = tds::login7::Login7 { user_name: "other".to_owned(), ..login.clone() };
+    let (_other, answer) = RawClient::log_in(proxy.address, &other).await;
+    assert!(answer.error().is_none(), "another login has its own");
+    assert_eq!(server.logins.load(std::sync::atomic::Ordering::Relaxed), 2, "the replica is not bothered");
+    drop(first);
+    while RawClient::log_in(proxy.address, &login).await.1.error().is_some() {}
+}
+
+#[tokio::test]
+async fn a_login_that_the_replica_refuses_takes_no_place_of_its_name() {
+    let server = FakeServer::start("onprem", OnLogin::Refuse(18456), OnRequest::Silence).await;
+    let proxy = Setup::primary("onprem", server.address).service("sessions_per_login_max = 1").run().await;
+    for _ in 0..3 {
+        let (_client, answer) = RawClient::log_in(proxy.address, &raw_client::login("SalesDB", false)).await;
+        assert_eq!(answer.error().unwrap().number, 18456);
+    }
+}
+
+#[tokio::test]
+async fn logins_beyond_the_rate_are_told_so() {
+    let server = FakeServer::obliging("onprem").await;
+    let proxy = Setup::primary("onprem", server.address).service("logins_per_second_max = 1").run().await;
+    let login = raw_client::login("SalesDB", false);
+    let (_first, answer) = RawClient::log_in(proxy.address, &login).await;
+    assert!(answer.error().is_none());
+    let mut answer = RawClient::log_in(proxy.address, &login).await.1;
+    // On a machine that is slow enough, a second passed between the two.
+    while answer.error().is_none() {
+        answer = RawClient::log_in(proxy.address, &login).await.1;
+    }
+    check_refused(&answer, "1 logins per second");
+    while RawClient::log_in(proxy.address, &login).await.1.error().is_some() {}
+}
+
+#[tokio::test]
+async fn connections_beyond_the_rate_are_cut_before_they_cost_a_handshake() {
+    let server = FakeServer::obliging("onprem").await;
+    let proxy = Setup::primary("onprem", server.address).service("connections_per_second_max = 1").run().await;
+    let (mut cut, mut clients) = (0, Vec::new());
+    for _ in 0..50 {
+        match TcpStream::connect(proxy.address).await {
+            Ok(tcp) => clients.push(tcp),
+            // The reset came before the client knew that it was connected.
+            Err(_) => cut += 1,
+        }
+    }
+    for client in &mut clients {
+        let ended = tokio::time::timeout(Duration::from_millis(1), client.read_u8()).await;
+        cut += usize::from(ended.is_ok_and(|read| read.is_err()));
+    }
+    assert!(cut > 25, "only {cut} of 50 connections at once were cut");
+}
+
+#[tokio::test]
+async fn a_process_at_its_memory_limit_refuses_new_logins() {
+    let server = FakeServer::obliging("onprem").await;
+    let proxy = Setup::primary("onprem", server.address).section("[limits]\nmemory_bytes_max = 1").run().await;
+    let (_client, answer) = RawClient::log_in(proxy.address, &raw_client::login("SalesDB", false)).await;
+    check_refused(&answer, "1 bytes of memory");
+    assert_eq!(server.logins.load(std::sync::atomic::Ordering::Relaxed), 0, "the replica is not bothered");
+}
+
+#[tokio::test]
+async fn a_request_that_runs_too_long_ends_its_session_with_an_error() {
+    let mut server = FakeServer::start("onprem", OnLogin::Accept(Vec::new()), OnRequest::Silence).await;
+    let proxy = Setup::primary("onprem", server.address).section("[timeouts]\nrequest_ms = 100").run().await;
+    let (mut client, _) = RawClient::log_in(proxy.address, &raw_client::login("SalesDB", false)).await;
+    let error = client.query("WAITFOR DELAY '1:00'").await.unwrap().error().unwrap();
+    assert_eq!((error.number, error.class), (3617, 20));
+    assert!(client.packet().await.is_none(), "the session is over");
+    server.closed().await;
 }

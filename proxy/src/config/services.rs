@@ -11,7 +11,7 @@ use super::problems::{Problems, suggest};
 use super::replicas::ENCRYPTIONS;
 use super::rules::parsed;
 use super::section::{Named, Section};
-use super::settings::{size, socket_address};
+use super::settings::{service_limits, size, socket_address};
 use super::{Encryption, SecondaryMissing, Service};
 
 /// An address somebody listens on, where it is written, and under which key.
@@ -61,6 +61,7 @@ fn read_one(
     let choices = [("primary", SecondaryMissing::Primary), ("refuse", SecondaryMissing::Refuse)];
     let secondary_missing = section.choice("secondary_missing", SecondaryMissing::Primary, &choices, problems);
     let packet_bytes_max = size(&mut section, "packet_bytes_max", 16_383, 512..=32_767, problems);
+    let limits = service_limits(&mut section, problems);
     let application_name_suffix = application_name_suffix(&mut section, problems);
     section.finish(problems);
     Some(Service {
@@ -72,6 +73,7 @@ fn read_one(
         certificate,
         secondary_missing,
         packet_bytes_max,
+        limits,
         application_name_suffix,
     })
 }

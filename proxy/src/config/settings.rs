@@ -9,7 +9,7 @@ use tracing_subscriber::EnvFilter;
 
 use super::problems::Problems;
 use super::section::Section;
-use super::{Limits, Log, LogFormat, Runtime, Timeouts};
+use super::{Limits, Log, LogFormat, Runtime, ServiceLimits, Timeouts};
 
 pub(super) fn log(mut section: Section<'_>, problems: &mut Problems<'_>) -> Log {
     let formats = [("text", LogFormat::Text), ("json", LogFormat::Json)];
@@ -51,9 +51,23 @@ pub(super) fn limits(mut section: Section<'_>, problems: &mut Problems<'_>) -> L
         login_bytes_max: size(s, "login_bytes_max", 131_072, 4_096..=131_072, problems),
         // At least one packet of the greatest size must fit.
         relay_buffer_bytes: size(s, "relay_buffer_bytes", 65_536, 32_768..=16_777_216, problems),
+        memory_bytes_max: Some(s.number("memory_bytes_max", 0, 0..=1 << 50, problems)).filter(|&bytes| bytes > 0),
     };
     section.finish(problems);
     limits
+}
+
+/// The keys of a service that limit it.
+pub(super) fn service_limits(section: &mut Section<'_>, problems: &mut Problems<'_>) -> ServiceLimits {
+    let mut sessions = |key| Some(size(section, key, 0, 0..=1_000_000, problems)).filter(|&max| max > 0);
+    let (sessions_max, sessions_per_login_max) = (sessions("sessions_max"), sessions("sessions_per_login_max"));
+    let mut rate = |key| u32::try_from(size(section, key, 0, 0..=1_000_000, problems)).ok().filter(|&max| max > 0);
+    ServiceLimits {
+        sessions_max,
+        sessions_per_login_max,
+        connections_per_second_max: rate("connections_per_second_max"),
+        logins_per_second_max: rate("logins_per_second_max"),
+    }
 }
 
 pub(super) fn timeouts(mut section: Section<'_>, problems: &mut Problems<'_>) -> Timeouts {
@@ -67,6 +81,7 @@ pub(super) fn timeouts(mut section: Section<'_>, problems: &mut Problems<'_>) ->
         backend_connect: wait("backend_connect_ms", 5_000, MINUTES),
         backend_login: wait("backend_login_ms", 10_000, MINUTES),
         idle: off_if_zero(wait("idle_ms", 0, OFF_OR_WEEK)),
+        request: off_if_zero(wait("request_ms", 0, OFF_OR_WEEK)),
         stall: off_if_zero(wait("stall_ms", 0, OFF_OR_WEEK)),
         keepalive: off_if_zero(wait("keepalive_ms", 30_000, OFF_OR_WEEK)),
         drain: wait("drain_ms", 30_000, OFF_OR_WEEK),

@@ -8,6 +8,7 @@ use tds::DecodeError;
 use tds::prelogin::Refusal;
 
 use crate::identity::IdentityError;
+use crate::limits::Limit;
 use crate::proxy_protocol::HeaderError;
 
 /// Where in its life a session was.
@@ -93,8 +94,8 @@ pub(crate) enum SessionError {
     },
     #[error("replica {replica} refused the proxy's own login with error {number}")]
     IdentityRefused { replica: ReplicaName, number: i32 },
-    #[error("the limit of {limit} {what} is reached")]
-    Limit { what: &'static str, limit: usize },
+    #[error("the limit of {max} {} is reached", .limit.of_what())]
+    Limit { limit: Limit, max: u64 },
     #[error("the login took longer than its limit")]
     LoginTooSlow,
     #[error("link {link} has no {role} that can be reached")]
@@ -139,6 +140,8 @@ pub(crate) enum SessionError {
     BackendLeft { replica: ReplicaName },
     #[error("the {0} took none of the bytes that wait for it")]
     Stalled(&'static str),
+    #[error("the request ran longer than the limit of {0} ms")]
+    RequestTooLong(u128),
     #[error("the proxy is shutting down")]
     Draining,
 }
@@ -157,6 +160,8 @@ const NOT_AVAILABLE: i32 = 40613;
 const LIMIT_REACHED: i32 = 10928;
 /// What drivers report for a connection that broke.
 const CONNECTION_LOST: i32 = 10054;
+/// SQL Server's number for a request that an attention ended. No driver retries it: it would only take as long again.
+const REQUEST_ENDED: i32 = 3617;
 /// SQL Server's "cannot be used with Windows authentication"; no driver retries it.
 pub(super) const UNTRUSTED: i32 = 18452;
 /// SQL Server's "logon failed due to trigger execution", its own way for operators to refuse a login; no driver retries it.
@@ -188,7 +193,7 @@ impl SessionError {
             | Self::TokenInClear(_)
             | Self::Rejected { .. }
             | Self::Stalled("client") => Fault::Client,
-            Self::Limit { .. } | Self::LoginTooSlow | Self::Draining => Fault::Proxy,
+            Self::Limit { .. } | Self::LoginTooSlow | Self::RequestTooLong(_) | Self::Draining => Fault::Proxy,
             Self::Unproven(_) | Self::Identity { .. } | Self::IdentityRefused { .. } => Fault::Proxy,
             _ => Fault::Backend,
         }
@@ -231,6 +236,11 @@ impl SessionError {
                 CONNECTION_LOST,
                 CLASS_FATAL,
                 "whether the request took effect is not known: check before repeating a write",
+            ),
+            Self::RequestTooLong(_) => answer(
+                REQUEST_ENDED,
+                CLASS_FATAL,
+                "the session ends and what it had open is rolled back; check before repeating a write",
             ),
             Self::Draining => answer(NOT_AVAILABLE, CLASS_FATAL, "retry the connection"),
             _ => answer(NOT_AVAILABLE, CLASS_RESOURCE, "retry the connection later"),

@@ -13,6 +13,7 @@ use super::error::{self, SessionError};
 use super::refusal;
 use crate::backend::{Backend, Dialogue, OnBehalf, Rejection};
 use crate::config::{Action, Rule};
+use crate::limits::{Limit, LoginPlace};
 use crate::places::Place;
 use crate::route::{self, NoRoute, Question, Role, Route};
 use crate::rules::{self, Visitor};
@@ -28,7 +29,8 @@ pub(super) struct Login<'a> {
     /// The client speaks TDS 8.0.
     pub(super) strict: bool,
     pub(super) on_behalf: OnBehalf,
-    pub(super) place: Place,
+    /// Among the sessions of the process and of the service.
+    pub(super) places: [Place; 2],
 }
 
 /// A client with its backend.
@@ -40,7 +42,9 @@ pub(super) struct LoggedIn {
     /// The replica that let the client in with its own credentials, where the backend is logged in with the proxy's.
     pub(super) proven_on: Option<ReplicaName>,
     /// Held while the session lasts.
-    pub(super) place: Place,
+    pub(super) places: [Place; 2],
+    /// The same among the sessions of its login; `None` for one without a name, such as an Entra token's.
+    pub(super) login_place: Option<LoginPlace>,
     /// The login response for the client.
     pub(super) answer: BytesMut,
 }
@@ -81,9 +85,11 @@ impl Login<'_> {
             match entry {
                 Ok(Entry::Accepted(accepted)) => {
                     self.log(&route, rule, proven_on.as_ref(), &accepted.backend, link);
+                    let login_place = self.login_place()?;
                     let rule = rule.map(|rule| Arc::clone(&rule.name));
                     let (backend, answer) = (Box::new(accepted.backend), accepted.answer);
-                    let logged_in = LoggedIn { backend, route, rule, proven_on, place: self.place, answer };
+                    let places = self.places;
+                    let logged_in = LoggedIn { backend, route, rule, proven_on, places, login_place, answer };
                     return Ok(Answer::LoggedIn(Box::new(logged_in)));
                 }
                 Ok(Entry::Rejected(rejection)) if self.passes_over(&route, &rejection, dialogue) => {
@@ -112,7 +118,29 @@ impl Login<'_> {
         if self.is_federated() && !dialogue.is_protected() {
             return Err(SessionError::TokenInClear("the client's connection"));
         }
+        let max = self.sessions_per_login_max();
+        if self.has_name() && self.session.service.usage.is_full(&self.login.user_name, max) {
+            return Err(super::limit(Limit::LoginSessions, max));
+        }
         Ok(())
+    }
+
+    /// A place among the sessions of this login, now that the replica believes that it is this login.
+    fn login_place(&self) -> Result<Option<LoginPlace>, SessionError> {
+        if !self.has_name() {
+            return Ok(None);
+        }
+        let max = self.sessions_per_login_max();
+        let place = self.session.service.usage.take_login(&self.login.user_name, max);
+        place.map(Some).ok_or_else(|| super::limit(Limit::LoginSessions, max))
+    }
+
+    fn sessions_per_login_max(&self) -> usize {
+        self.session.service.config.limits.sessions_per_login_max.unwrap_or(usize::MAX)
+    }
+
+    fn has_name(&self) -> bool {
+        !self.login.user_name.is_empty()
     }
 
     /// Whether the client proves itself with a Microsoft Entra token, which anybody who sees it could use.

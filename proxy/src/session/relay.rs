@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use bytes::BytesMut;
 use tds::DecodeError;
 use tds::packet::{self, Framing, Header, PacketKind};
-use tokio::time::{Sleep, sleep};
+use tokio::time::{Sleep, sleep, sleep_until};
 
 use super::error::{Phase, SessionError};
 use super::exchange::Exchange;
@@ -48,6 +48,8 @@ pub(crate) struct Relay {
 pub(crate) struct RelayLimits {
     pub(crate) idle: Option<Duration>,
     pub(crate) stall: Option<Duration>,
+    /// From a request's first packet to its response's last.
+    pub(crate) request: Option<Duration>,
 }
 
 /// Why an idle session woke.
@@ -128,7 +130,7 @@ impl Relay {
 
     /// Passes bytes both ways until nothing is owed and nothing is on its way. `Some` when a side left.
     async fn exchange_until_idle(&mut self) -> Result<Option<End>, Broken> {
-        let mut clock = Clock { request_started: None, stalled: None };
+        let mut clock = Clock { request_started: None, request_over: None, stalled: None };
         poll_fn(|cx| self.poll_exchange(cx, &mut clock)).await
     }
 
@@ -144,6 +146,11 @@ impl Relay {
         }
         if self.exchange.is_idle() && self.up.is_empty() && self.down.is_empty() {
             return Poll::Ready(Ok(None));
+        }
+        if let Some(limit) = self.limits.request
+            && clock.poll_request(cx, limit).is_ready()
+        {
+            return Poll::Ready(Err(Broken::RequestTooLong(limit)));
         }
         self.poll_stall(cx, clock)
     }
@@ -193,8 +200,19 @@ impl Relay {
 /// What an exchange measures.
 struct Clock {
     request_started: Option<Instant>,
+    /// There while a request with a limit runs.
+    request_over: Option<Pin<Box<Sleep>>>,
     /// There while bytes wait for a side that takes none.
     stalled: Option<Stall>,
+}
+
+impl Clock {
+    /// Ready when the running request has taken all the time it has.
+    fn poll_request(&mut self, cx: &mut Context<'_>, limit: Duration) -> Poll<()> {
+        let Some(started) = self.request_started else { return Poll::Pending };
+        let over = self.request_over.get_or_insert_with(|| Box::pin(sleep_until((started + limit).into())));
+        over.as_mut().poll(cx)
+    }
 }
 
 /// A wait for a side to take bytes.
@@ -216,6 +234,7 @@ impl Observer for Requests<'_> {
         if self.exchange.client_packet(header)? {
             self.meters.request();
             self.clock.request_started = Some(Instant::now());
+            self.clock.request_over = None;
         }
         Ok(())
     }
@@ -247,6 +266,7 @@ enum Broken {
     BackendDecode(DecodeError),
     BackendLeft,
     Stalled(&'static str),
+    RequestTooLong(Duration),
 }
 
 impl Broken {
@@ -275,6 +295,7 @@ impl Broken {
             Self::BackendDecode(source) => SessionError::Backend { replica, phase, source },
             Self::BackendLeft => SessionError::BackendLeft { replica },
             Self::Stalled(who) => SessionError::Stalled(who),
+            Self::RequestTooLong(limit) => SessionError::RequestTooLong(limit.as_millis()),
         }
     }
 }

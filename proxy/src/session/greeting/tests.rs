@@ -35,6 +35,7 @@ fn service(encryption: Encryption) -> Service {
         certificate: None,
         secondary_missing: SecondaryMissing::Primary,
         packet_bytes_max: 8000,
+        limits: crate::config::ServiceLimits::default(),
         application_name_suffix: String::new(),
     }
 }
@@ -48,6 +49,7 @@ fn timeouts() -> Timeouts {
         backend_connect: long,
         backend_login: long,
         idle: None,
+        request: None,
         stall: None,
         keepalive: None,
         drain: long,

@@ -6,6 +6,7 @@ mod coerce;
 mod dates;
 mod dml;
 mod expression;
+mod objects;
 mod operators;
 mod predicate;
 mod query;
@@ -23,7 +24,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::ast::{Expr, Query};
+use super::ast::{Expr, Name, Query};
 use super::catalog::{Catalog, Table};
 use super::error::SqlError;
 use super::sink::Column;

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::ast::{Expr, Name, Parameter, TableDefinition};
 use super::error::SqlError;
 use super::types::Type;
+use views::sessions::Sessions;
 
 /// The role a database has on its instance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -150,6 +151,8 @@ pub(crate) struct Database {
 pub(crate) struct Catalog {
     pub(crate) version: u64,
     pub(crate) databases: Vec<Database>,
+    /// Who is logged in, the same list in every picture.
+    pub(crate) sessions: Sessions,
 }
 
 pub(crate) fn object_key(schema: &str, name: &str) -> String {

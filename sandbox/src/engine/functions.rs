@@ -106,6 +106,20 @@ fn blob<'a>(context: &'a Context<'_>, index: usize) -> &'a [u8] {
     }
 }
 
+/// The name of an object in lower case with its database and schema; a temporary one by itself.
+fn object_path(name: &str, database: &str) -> String {
+    let parts: Vec<String> =
+        name.split('.').map(|part| part.trim_matches(['[', ']', '"', ' ']).to_lowercase()).collect();
+    let or = |part: &String, otherwise: &str| if part.is_empty() { otherwise.to_owned() } else { part.clone() };
+    match parts.as_slice() {
+        [.., last] if last.starts_with('#') => last.clone(),
+        [last] => format!("{database}.dbo.{last}"),
+        [schema, last] => format!("{database}.{}.{last}", or(schema, "dbo")),
+        [database_given, schema, last] => format!("{}.{}.{last}", or(database_given, database), or(schema, "dbo")),
+        _ => String::new(),
+    }
+}
+
 fn conversions(connection: &Connection) -> Result<()> {
     strict(connection, "cv", 4, |context| converted(context, integer(context, 3), Reason::Cast))?;
     strict(connection, "try_cv", 4, |context| {
@@ -114,6 +128,7 @@ fn conversions(connection: &Connection) -> Result<()> {
     strict(connection, "cv_store", 4, |context| {
         converted(context, 0, Reason::Store).map_err(|error| named_truncation(error, context))
     })?;
+    strict(connection, "object_path", 2, |context| Ok(Stored::Text(object_path(text(context, 0), text(context, 1)))))?;
     strict(connection, "row_count", 1, |context| match integer(context, 0) {
         rows if rows < 0 => Err(SqlError::new(
             1060,

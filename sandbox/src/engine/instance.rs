@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 use tempfile::TempDir;
 
 use super::bind::Plan;
+use super::catalog::views::sessions::Sessions;
 use super::catalog::{Catalog, Database, Identity, Role, Table, object_key};
 use super::connection::Lease;
 use super::error::SqlError;
@@ -104,7 +105,7 @@ impl Instance {
         let shared = Shared {
             options,
             directory,
-            catalog: RwLock::new(Arc::new(Catalog { version: 1, databases })),
+            catalog: RwLock::new(Arc::new(Catalog { version: 1, databases, sessions: Sessions::default() })),
             versions: AtomicU64::new(1),
             writer: WriterLock::default(),
             idle: Mutex::new(Vec::new()),

@@ -18,6 +18,7 @@ use tds::request::TransactionRequest;
 use tds::token;
 use tds::value::Value;
 
+use super::catalog::views::sessions::Shown;
 use super::catalog::{Catalog, Table};
 use super::connection::Lease;
 use super::cursors::Cursor;
@@ -107,12 +108,14 @@ pub(crate) struct Session {
     /// Whether the error on its way was thrown: THROW ends the batch.
     thrown: bool,
     load: Option<Load>,
+    /// What the session is called in the list of all.
+    listed: u64,
 }
 
 impl Session {
     pub(crate) fn new(instance: Instance, login: String, database: String, login_options: LoginOptions) -> Self {
         let options = Options::at_login(&login_options);
-        Self {
+        let mut session = Self {
             instance,
             login,
             login_options,
@@ -135,7 +138,30 @@ impl Session {
             try_depth: 0,
             thrown: false,
             load: None,
+            listed: 0,
+        };
+        session.listed = session.instance.catalog().sessions.add(session.shown(false));
+        session
+    }
+
+    /// What the dynamic management views show of the session.
+    fn shown(&self, running: bool) -> Shown {
+        let catalog = self.instance.catalog();
+        Shown {
+            session_id: self.login_options.session_id,
+            login: self.login.clone(),
+            program: self.login_options.application_name.clone(),
+            host: self.login_options.host_name.clone(),
+            database_id: catalog.database(&self.database).map_or(0, |database| database.id),
+            isolation: self.options.isolation.clone(),
+            running,
+            transactions: self.depth(),
         }
+    }
+
+    /// Shows the others, and itself, what became of the session.
+    pub(crate) fn show(&self, running: bool) {
+        self.instance.catalog().sessions.set(self.listed, self.shown(running));
     }
 
     /// The catalog as this session sees it: its own while it has uncommitted definitions.
@@ -168,6 +194,7 @@ impl Session {
     /// Before each request: what an earlier attention left behind is no reason to stop this one.
     fn begin_request(&self, sink: &dyn Sink) -> Result<(), Stop> {
         self.interrupter.clear();
+        self.show(true);
         if sink.stopped() { Err(Stop) } else { Ok(()) }
     }
 
@@ -185,6 +212,7 @@ impl Session {
             }
         }
         self.release();
+        self.show(false);
         outcome
     }
 }
@@ -276,5 +304,6 @@ impl Drop for Session {
         self.rollback_silently();
         self.drop_temporary();
         self.release();
+        self.instance.catalog().sessions.remove(self.listed);
     }
 }

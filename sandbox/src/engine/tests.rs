@@ -1,5 +1,6 @@
 //! The engine as a client sees it: SQL in, a transcript out.
 
+mod catalog;
 mod cursors;
 mod errors;
 mod language;

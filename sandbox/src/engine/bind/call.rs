@@ -36,6 +36,9 @@ impl Binder<'_> {
         if let Some(bound) = self.server_function(&name, &call.arguments)? {
             return Ok(bound);
         }
+        if let Some(bound) = self.object_function(&name, &call.arguments)? {
+            return Ok(bound);
+        }
         let mut arguments = Vec::with_capacity(call.arguments.len());
         // The first argument of the date functions is a word, not a column.
         let skip = usize::from(super::dates::takes_part(&name));
@@ -337,7 +340,7 @@ impl Binder<'_> {
                 let names = self.names.catalog.database(self.names.database).map(views::object_names);
                 self.looked_up(id, names.unwrap_or_default())?
             }
-            ("COL_LENGTH" | "COL_NAME", ..) => return Err(SqlError::unsupported(name)),
+            ("COL_NAME", ..) => return Err(SqlError::unsupported(name)),
             ("DATALENGTH", Some(value), None, None) => {
                 let code = type_code(value.type_);
                 let type_ = if value.type_.text_length().is_none() { Type::BigInt } else { Type::Int };

@@ -1,6 +1,6 @@
 //! Queries: set operators, common table expressions, order and limits.
 
-use super::super::ast::{Body, Branch, CommonTable, Expr, OrderItem, Query, SetOperator};
+use super::super::ast::{Body, Branch, CommonTable, Expr, Name, OrderItem, Query, SelectItem, SetOperator};
 use super::super::error::SqlError;
 use super::super::sink::Column;
 use super::super::types::Type;
@@ -142,7 +142,7 @@ impl Binder<'_> {
         let mut bound = BoundQuery { with, branches, order: String::new(), limit: String::new() };
         let terms = match alone {
             true => bound.branches.first_mut().map(|(_, select)| std::mem::take(&mut select.order)).unwrap_or_default(),
-            false => compound_order(&query.order, bound.columns())?,
+            false => compound_order(&query.order, bound.columns(), Some(&query.body.first))?,
         };
         let limit = self.limit(query)?;
         if !terms.is_empty() {
@@ -206,7 +206,7 @@ impl Binder<'_> {
                     OutColumn { name: column.name.clone(), value }
                 });
                 let items = items.collect();
-                let order = compound_order(order, inner.columns())?;
+                let order = compound_order(order, inner.columns(), None)?;
                 let tail = format!(" FROM ({})", inner.render(true));
                 Ok(BoundSelect { items, tail, order, ..BoundSelect::default() })
             }
@@ -355,8 +355,14 @@ pub(super) fn named_columns(
     Ok(named)
 }
 
-/// ORDER BY of a compound: positions and names of the result only.
-fn compound_order(order: &[OrderItem], columns: &[OutColumn]) -> Result<Vec<String>, SqlError> {
+/// ORDER BY of a compound: positions and names of the result, and columns as its first SELECT names them.
+fn compound_order(order: &[OrderItem], columns: &[OutColumn], first: Option<&Branch>) -> Result<Vec<String>, SqlError> {
+    let selected = |name: &Name| {
+        let Some(Branch::Select(select)) = first else { return None };
+        let is = |item: &SelectItem| matches!(item, SelectItem::Value { value: Expr::Column(other), .. } if other.text().eq_ignore_ascii_case(&name.text()));
+        let stars = select.items.iter().any(|item| matches!(item, SelectItem::Star(_)));
+        select.items.iter().position(is).filter(|_| !stars)
+    };
     let mut terms = Vec::with_capacity(order.len());
     for item in order {
         let position = match &item.value {
@@ -364,6 +370,7 @@ fn compound_order(order: &[OrderItem], columns: &[OutColumn]) -> Result<Vec<Stri
             Expr::Column(name) if name.0.len() == 1 => {
                 columns.iter().position(|column| column.name.eq_ignore_ascii_case(name.last()))
             }
+            Expr::Column(name) => selected(name),
             _ => None,
         };
         let Some((position, _)) = position.and_then(|position| columns.get(position).map(|column| (position, column)))

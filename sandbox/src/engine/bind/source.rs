@@ -70,6 +70,7 @@ impl Binder<'_> {
         }
         if let Some(view) = views::view(self.names.catalog, self.names.database, name) {
             let sql_alias = self.alias();
+            self.cacheable = false;
             let columns = view.columns.iter().enumerate().map(|(index, (name, type_))| ScopeColumn {
                 name: (*name).to_owned(),
                 sql: format!("{sql_alias}.column{}", index + 1),

@@ -1,8 +1,11 @@
 //! The catalog views clients ask for, as constant rows made from the catalog when a statement is bound.
 
+mod constraints;
+pub(crate) mod sessions;
+
 use super::super::ast::Name;
 use super::super::types::Type;
-use super::{Catalog, Column, Database, KeyKind, Role, Table};
+use super::{Catalog, Column, Database, Role, Table};
 
 /// A view: its columns, and SQLite text whose columns are called column1, column2, ….
 pub(crate) struct View {
@@ -101,14 +104,35 @@ fn system_view(catalog: &Catalog, database: &Database, object: &str) -> Option<R
         "tables" | "objects" | "all_objects" => objects(database, object == "tables"),
         "columns" | "all_columns" => columns(database),
         "types" => types(),
-        "indexes" => indexes(database),
-        "identity_columns" => identities(database),
+        "procedures" => procedures(database),
+        "database_principals" => principals(),
         "dm_os_host_info" => (
             vec![("host_platform", NAME), ("host_distribution", NAME), ("host_release", NAME)],
             vec![vec![quote("Linux"), quote("Sandbox"), quote("0")]],
         ),
-        _ => return None,
+        _ => return constraints::system_view(database, object).or_else(|| sessions::view(&catalog.sessions, object)),
     })
+}
+
+fn procedures(database: &Database) -> Rows {
+    let (columns, rows) = objects(database, false);
+    // The fourth column is the type.
+    let procedures = rows.into_iter().filter(|row| row.get(3).is_some_and(|kind| kind == "'P '"));
+    (columns, procedures.collect())
+}
+
+fn principals() -> Rows {
+    let columns = vec![
+        ("name", NAME),
+        ("principal_id", Type::Int),
+        ("type", Type::Text(super::super::types::CharKind::Char, Some(1))),
+        ("type_desc", Type::nvarchar(60)),
+        ("default_schema_name", NAME),
+    ];
+    let row = |name: &str, id: i32, kind: &str, text: &str| {
+        vec![quote(name), id.to_string(), quote(kind), quote(text), quote("dbo")]
+    };
+    (columns, vec![row("public", 0, "R", "DATABASE_ROLE"), row("dbo", 1, "S", "SQL_USER")])
 }
 
 fn databases(catalog: &Catalog) -> Rows {
@@ -151,9 +175,22 @@ fn objects(database: &Database, tables_only: bool) -> Rows {
         ("type", Type::Text(super::super::types::CharKind::Char, Some(2))),
         ("type_desc", Type::nvarchar(60)),
         ("is_ms_shipped", Type::Bit),
+        ("parent_object_id", Type::Int),
+        ("principal_id", Type::Int),
+        ("temporal_type", Type::TinyInt),
     ];
     let row = |name: &str, id: i32, kind: &str, text: &str| {
-        vec![quote(name), id.to_string(), "1".into(), quote(kind), quote(text), "0".into()]
+        vec![
+            quote(name),
+            id.to_string(),
+            "1".into(),
+            quote(kind),
+            quote(text),
+            "0".into(),
+            "0".into(),
+            "NULL".into(),
+            "0".into(),
+        ]
     };
     let mut rows: Vec<_> =
         database.tables.values().map(|table| row(&table.name, table.id, "U ", "USER_TABLE")).collect();
@@ -164,7 +201,7 @@ fn objects(database: &Database, tables_only: bool) -> Rows {
 }
 
 /// Length in bytes, precision and scale as sys.columns has them.
-fn size(type_: Type) -> (i32, u8, u8) {
+pub(crate) fn size(type_: Type) -> (i32, u8, u8) {
     let bytes = |length: Option<u16>, unit: i32| length.map_or(-1, |length| i32::from(length) * unit);
     match type_ {
         Type::Text(kind, length) => (bytes(length, if kind.is_national() { 2 } else { 1 }), 0, 0),
@@ -222,6 +259,7 @@ fn columns(database: &Database) -> Rows {
         ("is_computed", Type::Bit),
         ("is_hidden", Type::Bit),
         ("generated_always_type", Type::TinyInt),
+        ("default_object_id", Type::Int),
     ];
     let row = |(table, at, column): (&Table, usize, &Column)| {
         let (length, precision, scale) = size(column.type_);
@@ -242,6 +280,7 @@ fn columns(database: &Database) -> Rows {
             "0".into(),
             "0".into(),
             "0".into(),
+            constraints::default_of(table, at).to_string(),
         ]
     };
     (columns, every_column(database).map(row).collect())
@@ -255,45 +294,24 @@ fn types() -> Rows {
         ("schema_id", Type::Int),
         ("max_length", Type::SmallInt),
         ("is_user_defined", Type::Bit),
+        ("is_table_type", Type::Bit),
+        ("is_nullable", Type::Bit),
+        ("collation_name", NAME),
     ];
     let row = |(name, id, length): &(&str, u8, i16)| {
-        vec![quote(name), id.to_string(), id.to_string(), "4".into(), length.to_string(), "0".into()]
+        vec![
+            quote(name),
+            id.to_string(),
+            id.to_string(),
+            "4".into(),
+            length.to_string(),
+            "0".into(),
+            "0".into(),
+            "1".into(),
+            "NULL".into(),
+        ]
     };
     (columns, TYPES.iter().chain(&[("nchar", 239, 8000), ("xml", 241, -1)]).map(row).collect())
-}
-
-fn indexes(database: &Database) -> Rows {
-    let columns = vec![
-        ("object_id", Type::Int),
-        ("name", NAME),
-        ("index_id", Type::Int),
-        ("is_unique", Type::Bit),
-        ("is_primary_key", Type::Bit),
-        ("is_unique_constraint", Type::Bit),
-    ];
-    let mut rows = Vec::new();
-    for table in database.tables.values() {
-        for (at, key) in table.keys.iter().enumerate() {
-            let flag = |is: bool| u8::from(is).to_string();
-            rows.push(vec![
-                table.id.to_string(),
-                quote(&key.name),
-                (at + 1).to_string(),
-                flag(key.kind != KeyKind::Index),
-                flag(key.kind == KeyKind::Primary),
-                flag(key.kind == KeyKind::Unique),
-            ]);
-        }
-    }
-    (columns, rows)
-}
-
-fn identities(database: &Database) -> Rows {
-    let columns = vec![("object_id", Type::Int), ("name", NAME), ("column_id", Type::Int)];
-    let rows = every_column(database)
-        .filter(|(table, at, _)| identity_of(table, *at))
-        .map(|(table, at, column)| vec![table.id.to_string(), quote(&column.name), (at + 1).to_string()]);
-    (columns, rows.collect())
 }
 
 fn information_view(database: &Database, object: &str) -> Option<Rows> {
@@ -339,7 +357,16 @@ fn information_view(database: &Database, object: &str) -> Option<Rows> {
             vec![("CATALOG_NAME", NAME), ("SCHEMA_NAME", NAME), ("SCHEMA_OWNER", NAME)],
             vec![vec![catalog, quote("dbo"), quote("dbo")]],
         ),
-        _ => return None,
+        "views" => (
+            vec![
+                ("TABLE_CATALOG", NAME),
+                ("TABLE_SCHEMA", NAME),
+                ("TABLE_NAME", NAME),
+                ("VIEW_DEFINITION", Type::nvarchar(4000)),
+            ],
+            Vec::new(),
+        ),
+        _ => return constraints::information_view(database, object),
     })
 }
 

@@ -153,6 +153,7 @@ impl Session {
             "ISOLATION" => {
                 if let OptionValue::Word(level) = value {
                     self.options.isolation = level.clone();
+                    self.show(true);
                 }
             }
             "ANSI_DEFAULTS" => {

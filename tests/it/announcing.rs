@@ -2,7 +2,7 @@
 
 use proxy::proxy_protocol::{self, Announced, Endpoints};
 use tds::packet::PacketKind;
-use tds::prelogin::Encryption;
+use tds::prelogin::{Encryption, Prelogin};
 use tests::fake_server::{FakeServer, OnLogin, OnRequest};
 use tests::raw_client::{self, RawClient};
 use tests::running_proxy::{RunningProxy, Setup};
@@ -95,7 +95,12 @@ async fn a_load_balancer_that_stops_in_the_middle_is_cut_in_time() {
 
 #[tokio::test]
 async fn a_peer_that_is_not_trusted_cannot_announce_anybody() {
-    check_cut("10.0.0.10", LINE).await;
+    let (proxy, _onprem, _mi) = start("10.0.0.10").await;
+    let mut client = RawClient::connect(proxy.address).await;
+    client.tcp.write_all(LINE).await.unwrap();
+    let prelogin = Prelogin { encryption: Some(Encryption::NotSupported), ..Prelogin::default() };
+    client.send(PacketKind::Prelogin, &prelogin.encode()).await;
+    assert!(client.packet().await.is_none(), "a stranger was answered");
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! Instance names: what is answered by UDP, and to whom.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use tests::fake_server::FakeServer;
 use tests::running_proxy::{RunningProxy, Setup};
@@ -30,7 +31,8 @@ impl Client {
     /// The names of the instances in the next answer, each of which must be on the proxy's port.
     async fn hears(&self, proxy: &RunningProxy) -> Vec<String> {
         let mut datagram = [0; 2048];
-        let (length, _) = self.0.recv_from(&mut datagram).await.unwrap();
+        let received = tokio::time::timeout(Duration::from_secs(10), self.0.recv_from(&mut datagram)).await;
+        let (length, _) = received.expect("there is no answer").unwrap();
         let (head, text) = datagram.get(..length).unwrap().split_at(3);
         let text = std::str::from_utf8(text).unwrap();
         let [low, high] = u16::try_from(text.len()).unwrap().to_le_bytes();

@@ -9,7 +9,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{Instant, sleep};
 use tracing::field::{Empty, display};
-use tracing::{Instrument, debug, info, info_span, warn};
+use tracing::{debug, info, info_span, warn};
 
 use crate::config::Service;
 use crate::drain::Drain;
@@ -114,11 +114,10 @@ impl Listener {
             if service.config.proxy_protocol_from.is_empty() { "client.address" } else { "network.peer.address" };
         span.record(field, display(peer));
         let session = Session { guard, endpoints: None, service, setup, shared: Arc::clone(&self.shared), drain };
-        let life = async move {
-            session.run(tcp).await;
+        tokio::spawn(async move {
+            session.run(tcp, span).await;
             drop(place);
-        };
-        tokio::spawn(life.instrument(span));
+        });
     }
 }
 

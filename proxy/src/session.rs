@@ -28,7 +28,7 @@ use tokio::net::TcpStream;
 use tokio::sync::SemaphorePermit;
 use tokio::time::{Instant, timeout_at};
 use tracing::field::display;
-use tracing::{Span, debug, info, warn};
+use tracing::{Instrument, Span, debug, info, warn};
 
 use crate::admin::LoginView;
 use crate::backend::Dialogue;
@@ -68,21 +68,24 @@ pub(crate) struct Session {
 impl Session {
     /// Serves the client until either side is done. Never fails: what went wrong is told to the client where it can be,
     /// and to the log.
-    pub(crate) async fn run(mut self, mut tcp: TcpStream) {
+    pub(crate) async fn run(mut self, mut tcp: TcpStream, span: Span) {
         let accepted = Instant::now();
         let mut meter = self.setup.meters.session(&self.service.config.name);
-        let logged_in = match self.arrive(&mut tcp, accepted).await {
-            Ok(first) => self.log_in(tcp, first, accepted).await,
-            Err(error) => Err(error),
+        let logging_in = async {
+            let first = self.arrive(&mut tcp, accepted).await?;
+            self.log_in(tcp, first, accepted).await
         };
+        let logged_in = logging_in.instrument(span.clone()).await;
         let outcome = match logged_in {
             Ok(Some((client, logged_in))) => {
                 self.setup.meters.logged_in(accepted.elapsed());
-                Box::pin(self.serve(client, logged_in)).await
+                // Nothing is logged while requests pass, so they are spared entering and leaving the span each time.
+                Box::pin(self.serve(client, logged_in, &span)).await
             }
             Ok(None) => return meter.ended(Outcome::LoginRefused),
             Err(error) => Err(error),
         };
+        let _entered = span.enter();
         match outcome {
             Ok(end) => {
                 meter.ended(Outcome::Served);
@@ -205,7 +208,7 @@ impl Session {
     }
 
     /// Passes requests and responses until the session ends.
-    async fn serve(&mut self, client: Client, logged_in: LoggedIn) -> Result<End, SessionError> {
+    async fn serve(&self, client: Client, logged_in: LoggedIn, span: &Span) -> Result<End, SessionError> {
         let LoggedIn { backend, route, places: _places, login_place: _login_place, .. } = logged_in;
         let bytes_max = self.setup.config.limits.relay_buffer_bytes;
         let timeouts = &self.setup.config.timeouts;
@@ -218,9 +221,11 @@ impl Session {
             client: client.stream,
             backend: backend.stream,
         };
-        let ended = relay.run(&mut self.drain, &route.replica).await;
+        let ended = relay.run(&self.drain, &route.replica).await;
         if let Some(error) = relay.exchange.scan_error() {
-            warn!(replica = %route.replica, %error, "the replica's tokens could not be followed; they were passed on as they were");
+            span.in_scope(|| {
+                warn!(replica = %route.replica, %error, "the replica's tokens could not be followed; they were passed on as they were");
+            });
         }
         if let Err(error) = &ended {
             self.tell(&mut relay, error, backend.packet_bytes, backend.spid).await;

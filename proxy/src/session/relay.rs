@@ -3,7 +3,7 @@
 
 use std::future::poll_fn;
 use std::io;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
@@ -66,11 +66,14 @@ impl Relay {
     /// What broke, with whose fault it is; the client was not told yet.
     pub(crate) async fn run(
         &mut self,
-        drain: &mut Drain,
+        drain: &Drain,
         replica: &link_control::topology::ReplicaName,
     ) -> Result<End, SessionError> {
+        // Made once: registering for the drain anew costs a lock or two, each time the session turns idle or busy.
+        let (mut for_start, mut for_deadline) = (drain.clone(), drain.clone());
+        let (mut started, mut deadline) = (pin!(for_start.started()), pin!(for_deadline.deadline()));
         loop {
-            match self.wait(drain).await {
+            match self.wait(started.as_mut(), deadline.as_mut()).await {
                 Wake::Idle => return Ok(End::Idle),
                 Wake::Drain => return Ok(End::Drained),
                 Wake::Traffic => {}
@@ -78,7 +81,7 @@ impl Relay {
             let ended = tokio::select! {
                 biased;
                 ended = self.exchange_until_idle() => ended,
-                () = drain.deadline() => return Err(SessionError::Draining),
+                () = &mut deadline => return Err(SessionError::Draining),
             };
             match ended.map_err(|error| error.of(replica))? {
                 None => {}
@@ -88,7 +91,11 @@ impl Relay {
     }
 
     /// Waits without buffers until there is something to do.
-    async fn wait(&mut self, drain: &mut Drain) -> Wake {
+    async fn wait(
+        &mut self,
+        started: Pin<&mut impl Future<Output = ()>>,
+        deadline: Pin<&mut impl Future<Output = ()>>,
+    ) -> Wake {
         if !self.up.is_empty() {
             return Wake::Traffic;
         }
@@ -108,9 +115,9 @@ impl Relay {
         };
         let drained = async {
             if may_leave {
-                drain.started().await;
+                started.await;
             } else {
-                drain.deadline().await;
+                deadline.await;
             }
         };
         tokio::select! {

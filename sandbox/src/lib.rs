@@ -46,6 +46,9 @@ pub struct Options {
     pub proxy: Option<ProxyOptions>,
     /// The least both servers encrypt.
     pub at_least: Protection,
+    /// A made-up Microsoft Entra token that both servers take for the login's password, over connections that are
+    /// encrypted as a whole; `None` takes no tokens.
+    pub entra_token: Option<String>,
     /// Where the certificates are written; `None` is a temporary directory that goes when the sandbox stops.
     pub state_directory: Option<PathBuf>,
 }
@@ -53,7 +56,7 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Self {
         let (lag, at_least) = (Duration::ZERO, Protection::Clear);
-        Self { onprem_port: 0, mi_port: 0, lag, proxy: None, at_least, state_directory: None }
+        Self { onprem_port: 0, mi_port: 0, lag, proxy: None, at_least, entra_token: None, state_directory: None }
     }
 }
 
@@ -166,22 +169,19 @@ pub async fn start_with(options: Options, onprem: Arc<dyn Engine>, mi: Arc<dyn E
         }
     };
     let certificates = Certificates::generate(&directory, &Arc::new(rustls::crypto::aws_lc_rs::default_provider()))?;
-    let onprem = serve("onprem", options.onprem_port, onprem, &certificates, options.at_least).await?;
-    let mi = serve("mi", options.mi_port, mi, &certificates, options.at_least).await?;
+    let settings = |engine| {
+        let (certificates, entra_token) = (certificates.clone(), options.entra_token.clone());
+        Settings { engine, certificates, at_least: options.at_least, entra_token }
+    };
+    let onprem = serve("onprem", options.onprem_port, settings(onprem)).await?;
+    let mi = serve("mi", options.mi_port, settings(mi)).await?;
     let behind = Behind { onprem: onprem.address(), mi: mi.address(), certificates: &certificates };
     let proxy = options.proxy.map(|proxy| RunningProxy::start(proxy, &behind)).transpose()?;
     Ok(Running { onprem, mi, proxy, pair: None, certificates, _state: state })
 }
 
-async fn serve(
-    name: &'static str,
-    port: u16,
-    engine: Arc<dyn Engine>,
-    certificates: &Certificates,
-    at_least: Protection,
-) -> Result<RunningServer, Error> {
+async fn serve(name: &'static str, port: u16, settings: Settings) -> Result<RunningServer, Error> {
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-    let settings = Settings { engine, certificates: certificates.clone(), at_least };
     let listen = async { RunningServer::start(TcpListener::bind(address).await?, settings) };
     listen.await.map_err(|source| Error::Listen { name, address, source })
 }

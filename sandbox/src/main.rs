@@ -50,6 +50,9 @@ struct Flags {
     /// How many milliseconds `mi` lags behind `onprem`.
     #[arg(long, global = true, default_value_t = 0)]
     lag_ms: u64,
+    /// Take this made-up Microsoft Entra token in place of the password, over encrypted connections. It need not be secret.
+    #[arg(long, global = true, value_name = "TOKEN")]
+    entra_token: Option<String>,
     /// Print one line of JSON with the addresses instead of instructions.
     #[arg(long, global = true)]
     json: bool,
@@ -93,6 +96,7 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
             mi_port: flags.mi_port,
             proxy,
             lag: Duration::from_millis(flags.lag_ms),
+            entra_token: flags.entra_token.clone(),
             ..Options::default()
         };
         let running = sandbox::start(options).await?;

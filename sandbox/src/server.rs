@@ -1,6 +1,7 @@
 //! One simulated SQL Server on a TCP port: accepts clients, gives each a session id, and can drop them all.
 
 mod bulk;
+mod entra;
 mod greeting;
 mod login;
 mod packets;
@@ -16,6 +17,7 @@ mod wire;
 
 use crate::engine::front::{Engine, EngineSession};
 use crate::tls::Certificates;
+use crate::{LOGIN, PASSWORD};
 use bytes::BytesMut;
 use packets::{PacketReader, write_packets};
 use session::Client;
@@ -24,6 +26,7 @@ use spids::{SessionIds, Spid};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
+use tds::login7::FeatureId;
 use tds::packet::{self, PACKET_BYTES_LOGIN, PacketKind};
 use tds::prelogin::{Protection, Refusal};
 use tokio::io::AsyncWriteExt;
@@ -50,6 +53,8 @@ pub struct Settings {
     pub certificates: Certificates,
     /// The least it encrypts. [`Protection::Clear`] is SQL Server's own default: what the client wants.
     pub at_least: Protection,
+    /// The token that proves anybody to be the login `app`, instead of its password; `None` takes no tokens.
+    pub entra_token: Option<String>,
 }
 
 /// Why a client's connection ended.
@@ -189,15 +194,24 @@ async fn open(
     spid: u16,
     server: &str,
 ) -> Result<(Client, Box<dyn EngineSession>), Error> {
-    let greeting::Greeted { mut stream, login } = greeting::greet(socket, settings).await?;
+    let greeting::Greeted { mut stream, login, fed_auth_required } = greeting::greet(socket, settings).await?;
     let encrypted = stream.is_encrypted();
     let packet_bytes = login::packet_bytes(&login, encrypted);
-    let outcome = login::log_in(settings, &login, spid).await?;
+    let framing = packet::Framing { spid, ..packet::Framing::new(PacketKind::TabularResult, PACKET_BYTES_LOGIN) };
+    let outcome = match login.feature(FeatureId::FederatedAuthentication) {
+        None => login::log_in(settings, &login, login.user_name.clone(), login.password.clone(), spid).await?,
+        Some(feature) => {
+            let entra = entra::Entra { token: settings.entra_token.as_deref(), required: fed_auth_required, framing };
+            match entra.prove(&mut stream, feature).await? {
+                None => login::log_in(settings, &login, LOGIN.to_owned(), PASSWORD.into(), spid).await?,
+                Some(why) => Err(login::unproven(why)),
+            }
+        }
+    };
     let (tokens, refusal) = match &outcome {
         Ok(engine) => (login::accepted(&login, engine.database(), packet_bytes, server), None),
         Err(message) => (login::refused(message.clone(), server), Some(message.number)),
     };
-    let framing = packet::Framing { spid, ..packet::Framing::new(PacketKind::TabularResult, PACKET_BYTES_LOGIN) };
     let mut packets = BytesMut::new();
     packet::put_message(&mut packets, framing, &tokens);
     write_packets(&mut stream, &packets, encrypted).await?;

@@ -6,6 +6,7 @@ mod backends;
 mod browser;
 mod differences;
 mod draining;
+mod entra;
 mod failing;
 mod identity;
 mod judges;

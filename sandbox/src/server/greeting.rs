@@ -23,6 +23,8 @@ pub(super) struct Greeted {
     pub(super) stream: Stream,
     /// What the client wants.
     pub(super) login: Login7,
+    /// What the client was told of FEDAUTHREQUIRED; false where it did not ask.
+    pub(super) fed_auth_required: bool,
 }
 
 /// Reads up to LOGIN7 and answers PRELOGIN.
@@ -35,31 +37,36 @@ pub(super) async fn greet(mut socket: TcpStream, settings: &Settings) -> Result<
         return greet_strict(socket, settings).await;
     }
     let (header, body) = read_one(&mut socket, PACKET_BYTES_LOGIN).await?;
+    let fed_auth_required;
     let protection = match header.kind {
-        PacketKind::Prelogin => answer(&mut socket, &Prelogin::decode(&body)?, settings).await?,
+        PacketKind::Prelogin => {
+            let prelogin = Prelogin::decode(&body)?;
+            fed_auth_required = is_required(&prelogin, settings);
+            answer(&mut socket, &prelogin, settings).await?
+        }
         // jTDS without TLS and TDS 7.0 begin here.
         PacketKind::Login7 if settings.at_least == Protection::Clear => {
             let login = rest_of_login(&mut socket, header, body).await?;
-            return Ok(Greeted { stream: Stream::Clear(socket), login });
+            return Ok(Greeted { stream: Stream::Clear(socket), login, fed_auth_required: false });
         }
         other => return Err(Error::Unexpected(other)),
     };
     if protection == Protection::Clear {
         let login = read_login(&mut socket).await?;
-        return Ok(Greeted { stream: Stream::Clear(socket), login });
+        return Ok(Greeted { stream: Stream::Clear(socket), login, fed_auth_required });
     }
     let acceptor = TlsAcceptor::from(settings.certificates.wrapped.clone());
     let mut tls = acceptor.accept(Wire::wrapped(socket)).await.map_err(Error::Handshake)?;
     tls.get_mut().0.end_wrapping(protection == Protection::LoginOnly);
     if protection == Protection::Full {
         let login = read_login(&mut tls).await?;
-        return Ok(Greeted { stream: Stream::Tls(Box::new(tls)), login });
+        return Ok(Greeted { stream: Stream::Tls(Box::new(tls)), login, fed_auth_required });
     }
     let (header, body) = read_one(&mut tls, PACKET_BYTES_LOGIN).await?;
     // TLS ends here without a close_notify: the client would take it for a TDS packet.
     let mut socket = tls.into_inner().0.into_socket();
     let login = rest_of_login(&mut socket, header, body).await?;
-    Ok(Greeted { stream: Stream::Clear(socket), login })
+    Ok(Greeted { stream: Stream::Clear(socket), login, fed_auth_required })
 }
 
 /// TDS 8.0: TLS first, then everything else inside it.
@@ -76,15 +83,16 @@ async fn greet_strict(socket: TcpStream, settings: &Settings) -> Result<Greeted,
         Some(Encryption::On | Encryption::Required | Encryption::Strict) => Encryption::On,
         _ => Encryption::NotSupported,
     };
-    send_answer(&mut tls, &prelogin, encryption).await?;
+    let fed_auth_required = is_required(&prelogin, settings);
+    send_answer(&mut tls, &prelogin, encryption, settings).await?;
     let login = read_login(&mut tls).await?;
-    Ok(Greeted { stream: Stream::Tls(Box::new(tls)), login })
+    Ok(Greeted { stream: Stream::Tls(Box::new(tls)), login, fed_auth_required })
 }
 
 async fn answer(socket: &mut TcpStream, prelogin: &Prelogin, settings: &Settings) -> Result<Protection, Error> {
     let offer = prelogin.encryption.unwrap_or(Encryption::NotSupported);
     let agreement = agree(offer, settings.at_least, true)?;
-    send_answer(socket, prelogin, agreement.reply).await?;
+    send_answer(socket, prelogin, agreement.reply, settings).await?;
     Ok(agreement.protection)
 }
 
@@ -92,12 +100,20 @@ async fn send_answer<S: AsyncWrite + Unpin>(
     stream: &mut S,
     prelogin: &Prelogin,
     encryption: Encryption,
+    settings: &Settings,
 ) -> Result<(), Error> {
     let mut packets = bytes::BytesMut::new();
     let framing = Framing::new(PacketKind::TabularResult, PACKET_BYTES_LOGIN);
-    packet::put_message(&mut packets, framing, &prelogin.answer(VERSION, encryption).encode());
+    let mut answer = prelogin.answer(VERSION, encryption);
+    answer.fed_auth_required = prelogin.fed_auth_required.map(|_| is_required(prelogin, settings));
+    packet::put_message(&mut packets, framing, &answer.encode());
     stream.write_all(&packets).await?;
     Ok(stream.flush().await?)
+}
+
+/// A server that takes tokens says so to who asks.
+fn is_required(prelogin: &Prelogin, settings: &Settings) -> bool {
+    prelogin.fed_auth_required == Some(true) && settings.entra_token.is_some()
 }
 
 async fn read_login<S: AsyncRead + Unpin>(stream: &mut S) -> Result<Login7, Error> {

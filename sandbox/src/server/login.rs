@@ -6,7 +6,7 @@ use crate::engine::front::{EngineSession, LoginOptions};
 use crate::engine::sink::Message;
 use bytes::{Bytes, BytesMut};
 use std::sync::Arc;
-use tds::login7::{Feature, FeatureId, Login7, OptionFlags2, TdsVersion};
+use tds::login7::{Feature, FeatureId, Login7, OptionFlags2, Password, TdsVersion};
 use tds::packet::{PACKET_BYTES_LOGIN, PACKET_BYTES_MAX, PACKET_BYTES_MIN};
 use tds::token::{
     Done, DoneKind, DoneStatus, EnvChange, FeatureExtAck, LoginAck, Message as MessageToken, MessageKind,
@@ -20,12 +20,14 @@ const ENCRYPTED_PACKET_BYTES_MAX: usize = 16_383;
 const LANGUAGE: &str = "us_english";
 const INITIAL_DATABASE: &str = "master";
 /// The state of a message that a feature is supported.
-const SUPPORTED: &[u8] = &[1];
+const SUPPORTED: Bytes = Bytes::from_static(&[1]);
 
 /// Logs in. An error is what the client is to be told.
 pub(super) async fn log_in(
     settings: &Settings,
     login: &Login7,
+    user: String,
+    password: Password,
     spid: u16,
 ) -> Result<Result<Box<dyn EngineSession>, Message>, Error> {
     if !login.tds_version.is_7_2_or_later() {
@@ -42,12 +44,17 @@ pub(super) async fn log_in(
         host_name: login.host_name.clone(),
         application_name: login.application_name.clone(),
     };
-    let (user, password, database) = (login.user_name.clone(), login.password.clone(), login.database.clone());
+    let database = login.database.clone();
     let log_in = move || {
         let database = (!database.is_empty()).then_some(database.as_str());
         engine.login(&user, password.expose(), database, options)
     };
     tokio::task::spawn_blocking(log_in).await.map_err(|_| Error::Engine)
+}
+
+/// The refusal of a token, in SQL Server's words and with a reason, which a real one keeps to itself.
+pub(super) fn unproven(why: &str) -> Message {
+    message(18_456, &format!("Login failed for user '<token-identified principal>': {why}."))
 }
 
 fn message(number: i32, text: &str) -> Message {
@@ -82,9 +89,12 @@ pub(super) fn accepted(login: &Login7, database: &str, packet_bytes: usize, serv
         version: [VERSION.major, VERSION.minor, build_high, build_low],
     }
     .encode(&mut tokens);
-    if login.feature(FeatureId::Utf8Support).is_some() {
-        let data = Bytes::from_static(SUPPORTED);
-        FeatureExtAck(vec![Feature { id: FeatureId::Utf8Support, data }]).encode(&mut tokens);
+    // The acknowledgement of a token is empty, because it came without a nonce to sign.
+    let known = [(FeatureId::FederatedAuthentication, Bytes::new()), (FeatureId::Utf8Support, SUPPORTED)];
+    let acknowledged = known.into_iter().filter(|(id, _)| login.feature(*id).is_some());
+    let acknowledged: Vec<_> = acknowledged.map(|(id, data)| Feature { id, data }).collect();
+    if !acknowledged.is_empty() {
+        FeatureExtAck(acknowledged).encode(&mut tokens);
     }
     Done { kind: DoneKind::Done, status: DoneStatus::FINAL, command: 0, rows: 0 }.encode(&mut tokens);
     tokens.freeze()

@@ -27,8 +27,12 @@ async fn serve(at_least: Protection) -> Fixture {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let certificates = Certificates::generate(directory.path(), &provider).unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let settings =
-        Settings { engine: Arc::new(fake::FakeEngine("fake")), certificates: certificates.clone(), at_least };
+    let settings = Settings {
+        engine: Arc::new(fake::FakeEngine("fake")),
+        certificates: certificates.clone(),
+        at_least,
+        entra_token: None,
+    };
     let server = RunningServer::start(listener, settings).unwrap();
     Fixture { server, certificates, _directory: directory }
 }

@@ -3,6 +3,7 @@
 mod cursors;
 mod datatypes;
 mod describe;
+mod metadata;
 mod prepare;
 
 use std::sync::Arc;
@@ -74,7 +75,8 @@ pub(crate) fn call(
             Ok(Outcome::default())
         }
         "sp_tablecollations_100" | "sp_tablecollations_90" => Ok(Outcome::default()),
-        _ => return None,
+        "sp_describe_first_result_set" => metadata::first_result_set(session, given, sink),
+        other => return metadata::call(session, other, given, level, sink),
     })
 }
 

@@ -84,7 +84,7 @@ pub(super) fn undeclared_parameters(
 }
 
 /// The name with its length or precision, as a declaration would have it.
-fn declaration(type_: Type) -> String {
+pub(super) fn declaration(type_: Type) -> String {
     let length = |length: Option<u16>| length.map_or_else(|| "max".to_owned(), |length| length.to_string());
     match type_ {
         Type::Text(_, n) | Type::Binary(_, n) => format!("{}({})", type_.name(), length(n)),
@@ -97,7 +97,7 @@ fn declaration(type_: Type) -> String {
 }
 
 /// System type id, length in bytes, precision, scale and TDS type of a suggestion.
-fn size(type_: Type) -> (i32, i16, u8, u8, i32) {
+pub(super) fn size(type_: Type) -> (i32, i16, u8, u8, i32) {
     let bytes = |length: Option<u16>, unit: u16| {
         length.map_or(-1, |length| i16::try_from(length.saturating_mul(unit)).unwrap_or(i16::MAX))
     };

@@ -93,3 +93,35 @@ fn a_reset_keeps_the_isolation_level() {
     let sql = "SELECT transaction_isolation_level FROM sys.dm_exec_sessions WHERE session_id = @@SPID";
     assert_eq!(transcript(session.as_mut(), sql), ["5", "(1)"]);
 }
+
+#[test]
+fn odbc_catalog_procedures_answer() {
+    check_table("EXEC sp_tables @table_name = N'T'", &["SalesDB|dbo|T|TABLE|NULL", "(1)"]);
+    check_table("EXEC sp_tables N'O%', @table_type = N'''VIEW'''", &["(0)"]);
+    check_table("EXEC sp_pkeys N'T', N'dbo'", &["SalesDB|dbo|T|Id|1|PK_T", "(1)"]);
+    check_table(
+        "EXEC sys.sp_columns_100 N'T', N'dbo', NULL, N'a'",
+        &["SalesDB|dbo|T|a|12|varchar|10|10|NULL|NULL|0|NULL|NULL|12|NULL|10|2|NO|NULL", "(1)"],
+    );
+    check_table(
+        "EXEC sp_columns @table_name = N'T', @column_name = N'Id'",
+        &["SalesDB|dbo|T|Id|4|int identity|10|4|0|10|0|NULL|NULL|4|NULL|NULL|1|NO|NULL", "(1)"],
+    );
+    check_table(
+        "EXEC sp_statistics_100 N'T', @is_unique = 'Y', @index_name = N'PK%'",
+        &["SalesDB|dbo|T|0|T|PK_T|1|1|Id|A|NULL|NULL|NULL", "(1)"],
+    );
+    check(
+        "EXEC sp_databases",
+        &["master|NULL|NULL", "model|NULL|NULL", "msdb|NULL|NULL", "SalesDB|NULL|NULL", "tempdb|NULL|NULL", "(5)"],
+    );
+}
+
+#[test]
+fn a_first_result_is_described_without_running() {
+    check(
+        "EXEC sp_describe_first_result_set N'SELECT OrderID, Total AS t FROM Orders WHERE Total > @n', N'@n int'",
+        &["0|1|OrderID|0|56|int|4|10|0|NULL|1|0|38|4", "0|2|t|0|106|decimal(10,2)|9|10|2|NULL|0|0|106|9", "(2)"],
+    );
+    check("EXEC sp_describe_first_result_set N'PRINT 1'", &["(0)"]);
+}

@@ -10,6 +10,9 @@ mod browser;
 pub mod config;
 mod drain;
 mod error;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod health;
 mod identity;
 mod learned;

@@ -12,7 +12,7 @@
 
 mod entry;
 pub(crate) mod error;
-mod exchange;
+pub(crate) mod exchange;
 mod greeting;
 mod login;
 mod refusal;

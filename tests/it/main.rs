@@ -12,6 +12,7 @@ mod identity;
 mod judges;
 mod limits;
 mod logins;
+mod misbehaviours;
 mod relaying;
 mod reloading;
 mod routing;

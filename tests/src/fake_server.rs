@@ -19,6 +19,8 @@ use tokio::task::JoinSet;
 pub enum OnLogin {
     /// Lets the client in, with these tokens in front of LOGINACK.
     Accept(Vec<EnvChange>),
+    /// Lets the client in, with these bytes as tokens behind LOGINACK.
+    AcceptWith(Vec<u8>),
     /// Asks so many times with an SSPI token, and lets the client in after its answers.
     Negotiate(usize),
     /// Asks with an SSPI token once, and refuses with this error number whatever the answer is.
@@ -42,6 +44,8 @@ pub enum OnRequest {
     Swallow,
     /// Sends these bytes as they are when a message is complete.
     Bytes(Vec<u8>),
+    /// Sends the first bytes as they are when a message is complete, the second when an attention comes.
+    Interrupted(Vec<u8>, Vec<u8>),
     /// Never answers.
     Silence,
     /// Closes at once when the first packet comes.
@@ -151,6 +155,13 @@ pub fn done() -> Vec<u8> {
     tokens.to_vec()
 }
 
+/// A DONE that ends an interrupted response.
+pub fn interrupted() -> Vec<u8> {
+    let mut tokens = BytesMut::new();
+    Done { kind: DoneKind::Done, status: DoneStatus::ERROR, command: 0, rows: 0 }.encode(&mut tokens);
+    tokens.to_vec()
+}
+
 /// Tokens as one message of a server.
 pub fn message(tokens: &[u8]) -> Vec<u8> {
     let mut framed = BytesMut::new();
@@ -179,6 +190,7 @@ impl Connection {
         let _ = self.script.seen.send(Seen::Login(Box::new(login)));
         match self.script.on_login.clone() {
             OnLogin::Accept(changes) => self.let_in(&changes, &[]).await?,
+            OnLogin::AcceptWith(tokens) => self.let_in(&[], &tokens).await?,
             OnLogin::Negotiate(legs) => {
                 self.negotiate(legs).await?;
                 self.let_in(&[], &[]).await?;
@@ -191,7 +203,11 @@ impl Connection {
                 let granted = versions.iter().filter(|(id, _)| asked.iter().any(|feature| feature.id == *id));
                 let feature = |(id, version): &(FeatureId, u8)| Feature { id: *id, data: vec![*version].into() };
                 let granted: Vec<_> = granted.map(feature).collect();
-                self.let_in(&[], &granted).await?;
+                let mut tokens = BytesMut::new();
+                if !granted.is_empty() {
+                    FeatureExtAck(granted).encode(&mut tokens);
+                }
+                self.let_in(&[], &tokens).await?;
             }
             OnLogin::Refuse(number) => {
                 return self.tcp.write_all(&message(&refusal(number, self.script.name))).await.ok();
@@ -217,7 +233,7 @@ impl Connection {
         Some(())
     }
 
-    async fn let_in(&mut self, changes: &[EnvChange], features: &[Feature]) -> Option<()> {
+    async fn let_in(&mut self, changes: &[EnvChange], more: &[u8]) -> Option<()> {
         let mut tokens = BytesMut::new();
         EnvChange::PacketSize(8000, 4096).encode(&mut tokens);
         changes.iter().for_each(|change| change.encode(&mut tokens));
@@ -230,9 +246,7 @@ impl Connection {
             version: [16, 0, 0x10, 0x27],
         }
         .encode(&mut tokens);
-        if !features.is_empty() {
-            FeatureExtAck(features.to_vec()).encode(&mut tokens);
-        }
+        tokens.put_slice(more);
         tokens.put_slice(&done());
         self.tcp.write_all(&message(&tokens)).await.ok()
     }
@@ -249,9 +263,10 @@ impl Connection {
             }
             let answer = match (&self.script.on_request, header.kind) {
                 (OnRequest::Silence, kind) if kind != PacketKind::Attention => continue,
+                (OnRequest::Interrupted(_, then), PacketKind::Attention) => then.clone(),
                 (_, PacketKind::Attention) => message(&acknowledgement()),
                 (OnRequest::Tokens(tokens), _) => message(tokens),
-                (OnRequest::Bytes(bytes), _) => bytes.clone(),
+                (OnRequest::Bytes(bytes) | OnRequest::Interrupted(bytes, _), _) => bytes.clone(),
                 _ => message(&done()),
             };
             self.tcp.write_all(&answer).await.ok()?;
@@ -290,7 +305,8 @@ fn refusal(number: i32, name: &str) -> Vec<u8> {
     tokens.to_vec()
 }
 
-fn acknowledgement() -> Vec<u8> {
+/// The acknowledgement of an attention.
+pub fn acknowledgement() -> Vec<u8> {
     let mut tokens = BytesMut::new();
     Done::ATTENTION.encode(&mut tokens);
     tokens.to_vec()

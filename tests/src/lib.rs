@@ -7,3 +7,5 @@ pub mod program;
 pub mod raw_client;
 pub mod running_proxy;
 pub mod shown_certificate;
+pub mod tap;
+pub mod wrapped_client;

@@ -22,7 +22,7 @@ pub(crate) use connect::{Advertised, OnBehalf, ask};
 pub(crate) use dialogue::Dialogue;
 pub(crate) use features::{Narrowed, PROMISES, Versions, every_promise};
 pub(crate) use login::{Accepted, Attempt, Backend, Outcome, Rejection};
-pub(crate) use response::{Heard, Owed};
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) use response::{ForClient, Verdict, read as read_login_response};
+pub(crate) use response::{Heard, Owed};
 pub(crate) use target::Target;

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on shall panic")]
 
 mod announcing;
+mod attentions;
 mod backends;
 mod browser;
 mod differences;

@@ -12,7 +12,7 @@ use tests::tap::{self, Tap};
 use tests::wrapped_client::WrappedClient;
 use tokio::io::AsyncWriteExt;
 
-/// Bytes of a record of application data, and of one of an alert.
+/// The type of a record of application data.
 const DATA: u8 = 0x17;
 
 /// A session through the proxy to a server behind a tap, encrypted there as `encryption` says.

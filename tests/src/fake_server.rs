@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use bytes::{BufMut, BytesMut};
 use tds::login7::{Feature, FeatureId, Login7};
@@ -13,6 +14,10 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
+use tokio::time::timeout;
+
+/// How long a test waits for what must come: a broken one fails instead of hanging.
+pub const PATIENCE: Duration = Duration::from_secs(30);
 
 /// What a server does with a login.
 #[derive(Debug, Clone)]
@@ -124,10 +129,14 @@ impl FakeServer {
         self.tasks.shutdown().await;
     }
 
+    async fn next(&mut self) -> Seen {
+        timeout(PATIENCE, self.seen.recv()).await.expect("the server hears nothing").unwrap()
+    }
+
     /// Waits for the next login.
     pub async fn login(&mut self) -> Login7 {
         loop {
-            if let Seen::Login(login) = self.seen.recv().await.unwrap() {
+            if let Seen::Login(login) = self.next().await {
                 return *login;
             }
         }
@@ -136,7 +145,7 @@ impl FakeServer {
     /// Waits for the next packet of a request.
     pub async fn packet(&mut self) -> (PacketKind, u8) {
         loop {
-            if let Seen::Packet(kind, status) = self.seen.recv().await.unwrap() {
+            if let Seen::Packet(kind, status) = self.next().await {
                 return (kind, status);
             }
         }
@@ -144,7 +153,7 @@ impl FakeServer {
 
     /// Waits until a connection that had logged in is over.
     pub async fn closed(&mut self) {
-        while !matches!(self.seen.recv().await.unwrap(), Seen::Closed) {}
+        while !matches!(self.next().await, Seen::Closed) {}
     }
 }
 

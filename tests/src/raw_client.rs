@@ -9,6 +9,9 @@ use tds::prelogin::{Encryption, Prelogin, Version};
 use tds::token::{Message, MessageKind};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+use crate::fake_server::PATIENCE;
 
 /// A client's connection in clear.
 pub struct RawClient {
@@ -105,7 +108,8 @@ impl RawClient {
             if let Some((header, body)) = packet::take(&mut self.inbound, PACKET_BYTES_MAX).unwrap() {
                 return Some((header, body.freeze()));
             }
-            match self.tcp.read_buf(&mut self.inbound).await {
+            let read = timeout(PATIENCE, self.tcp.read_buf(&mut self.inbound)).await;
+            match read.expect("the proxy says nothing and does not hang up") {
                 Ok(0) | Err(_) => return None,
                 Ok(_) => {}
             }

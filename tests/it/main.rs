@@ -18,4 +18,5 @@ mod relaying;
 mod reloading;
 mod routing;
 mod rules;
+mod stalls;
 mod tidy;

@@ -32,6 +32,17 @@
 //! | 28 | whole messages held in memory | `requests::a_message_passes_before_it_is_complete_however_large_it_is` |
 //! | 29 | own errors with numbers or ends that mislead drivers | `sessions::errors_of_our_own_are_retryable_where_retrying_helps_and_end_in_done` |
 //! | 30 | settings followed by text only | `sessions::settings_live_in_the_one_backend_a_session_has` |
+//!
+//! What was found in other proxies of databases, and where it is shown not to be here:
+//!
+//! | found there | test |
+//! |---|---|
+//! | CVE-2021-3935: bytes from before the TLS handshake are taken after it | `session::greeting::tests::bytes_that_came_before_a_handshake_are_dropped_after_it` |
+//! | CVE-2026-6664: a packet's length is believed | `failing::a_client_that_breaks_the_protocol_is_cut_and_its_backend_closed` |
+//! | CVE-2026-6665: a server's bytes are believed | `failing::a_server_that_sends_what_is_no_response_ends_the_session`, fuzz target `session` |
+//! | CVE-2026-6666: a refusal without its fields is a crash | `backend::response::tests::a_response_that_is_cut_or_impossible_is_an_error`, fuzz target `login_response` |
+//! | CVE-2026-48774: leftovers of one session reach the next | `requests::a_reset_passes_once_and_nobody_inherits_a_backend` |
+//! | CVE-2024-0056, r2dbc-mssql 324: less encryption than agreed on | `encryption::no_reply_to_an_encryption_offer_lets_a_password_out_in_clear`, `backends::a_server_that_insists_on_encryption_is_not_spoken_to_in_clear` |
 
 mod encryption;
 mod login;

@@ -31,6 +31,7 @@ type check struct {
 	Mode          string `json:"mode"`
 	ReadOnly      bool   `json:"read_only"`
 	WrongPassword bool   `json:"wrong_password"`
+	Database      string `json:"database"`
 	Steps         []step `json:"steps"`
 }
 

@@ -34,7 +34,11 @@ func connect(ctx context.Context, todo job, check check) (*session, error) {
 	if check.WrongPassword {
 		password = "not the password"
 	}
-	query := url.Values{"database": {todo.Database}, "ApplicationIntent": {intent}, "dial timeout": {"10"}, "connection timeout": {"10"}}
+	database := todo.Database
+	if check.Database != "" {
+		database = check.Database
+	}
+	query := url.Values{"database": {database}, "ApplicationIntent": {intent}, "dial timeout": {"10"}, "connection timeout": {"10"}}
 	for key, value := range modes[check.Mode] {
 		query[key] = value
 	}

@@ -60,7 +60,7 @@ final class Session implements AutoCloseable {
         properties.putAll(MODES.get(check.get("mode").getAsString()));
         properties.put("user", job.get("user").getAsString());
         properties.put("password", check.get("wrong_password").getAsBoolean() ? "not the password" : job.get("password").getAsString());
-        properties.put("databaseName", job.get("database").getAsString());
+        properties.put("databaseName", (check.get("database").isJsonNull() ? job : check).get("database").getAsString());
         properties.put("applicationIntent", readOnly ? "ReadOnly" : "ReadWrite");
         properties.put("loginTimeout", "10");
         properties.put("connectRetryCount", "0");

@@ -61,7 +61,7 @@ class Session {
       port: check.read_only ? job.read_only_port : job.port,
       user: job.user,
       password: check.wrong_password ? 'not the password' : job.password,
-      database: job.database,
+      database: check.database ?? job.database,
       arrayRowMode: true,
       connectionTimeout: 10_000,
       requestTimeout: 20_000,
@@ -73,7 +73,9 @@ class Session {
       return new Session(await pool.connect());
     } catch (error) {
       // A failed login has lost the server's error number, so the text tells which error this is.
-      throw error.message.startsWith('Login failed for user') ? Object.assign(error, { number: 18456 }) : error;
+      const number = { 'Login failed': 18456, 'Cannot open database': 4060 };
+      const known = Object.keys(number).find((text) => error.message.startsWith(text));
+      throw known ? Object.assign(error, { number: number[known] }) : error;
     }
   }
 

@@ -27,7 +27,7 @@ class Session {
       options: {
         ...MODES[check.mode](fs.readFileSync(job.ca_file, 'utf8')),
         port: check.read_only ? job.read_only_port : job.port,
-        database: job.database,
+        database: check.database ?? job.database,
         readOnlyIntent: check.read_only,
         connectTimeout: 10_000,
         requestTimeout: 20_000,

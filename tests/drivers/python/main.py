@@ -56,7 +56,7 @@ def examine(client, job, check):
     password = "not the password" if check["wrong_password"] else job["password"]
     port = job["read_only_port"] if check["read_only"] else job["port"]
     try:
-        session = client.Session({**job, "port": port, "password": password}, check["mode"], check["read_only"])
+        session = client.Session({**job, "port": port, "password": password, "database": check["database"] or job["database"]}, check["mode"], check["read_only"])
     except Exception as raised:  # whatever a client raises is its outcome
         return {"connect": failed(client, raised), "steps": []}
     steps = []

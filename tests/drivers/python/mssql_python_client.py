@@ -8,7 +8,11 @@ from ms_odbc import MODES, PARAMETER
 # Its exceptions carry the server's text but not its number, so the text tells which error this is.
 NUMBERS = {
     "Login failed for user": 18456,
+    "Cannot open database": 4060,
     "Invalid object name": 208,
+    "Divide by zero": 8134,
+    "[SQL Server]stop": 50000,
+    "[SQL Server]thrown": 50001,
     "because the database is read-only": 3906,
 }
 

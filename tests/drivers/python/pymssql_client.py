@@ -21,11 +21,11 @@ def version():
 
 
 def error_number(raised):
-    """The server's number; db-lib's own start at 20000, and a login failure is wrapped once more."""
+    """The server's number; db-lib's own are from 20000 on, and a login failure is wrapped once more."""
     first = raised.args[0] if isinstance(raised, pymssql.Error) and raised.args else None
     if isinstance(first, tuple):
         first = first[0]
-    return first if isinstance(first, int) and 0 < first < 20000 else None
+    return first if isinstance(first, int) and (0 < first < 20000 or first >= 50000) else None
 
 
 class Session:

@@ -145,14 +145,20 @@ def cargo_binary(name):
 
 
 ONE_RESULT = "its core hands out the first result of a statement; further ones are for the module below"
+NO_OFFSET = "pyodbc: `ODBC SQL type -155 is not yet supported`"
+LAST_ERROR = "it tells of 18456, which follows 4060 in the same answer, direct and proxied"
+ITS_OWN = "it begins and ends every transaction itself"
 NO_CANCEL = "it leaves both to the module below"
 CLIENTS = [
-    Client("ms-odbc-18", ("login", "trust", "verify", "strict"), python(odbc)),
+    Client("ms-odbc-18", ("login", "trust", "verify", "strict"), python(odbc), lacks={"datetimeoffset": NO_OFFSET}),
     Client(
         "freetds-odbc",
         ("none", "login", "trust", "verify"),
         python(odbc),
-        lacks={"early dates": "its 1.3.17 sends 0001-01-02 as day 0, and 0001-01-01 as day 0xFFFFFF, which no server takes (TDSDUMP)"},
+        lacks={
+            "early dates": "its 1.3.17 gives 0001-01-02 back as the day before, and sends 0001-01-01 as day 0xFFFFFF (TDSDUMP)",
+            "datetimeoffset": NO_OFFSET,
+        },
     ),
     Client(
         "mssql-python",
@@ -183,25 +189,28 @@ CLIENTS = [
         "pymssql",
         ("none", "login", "trust", "verify", "strict"),
         python(),
-        lacks={"timeout": "db-lib closes the connection when a statement takes too long"},
+        lacks={"timeout": "db-lib closes the connection when a statement takes too long", "database missing": LAST_ERROR},
     ),
     Client(
         "python-tds",
         ("none", "login", "verify"),
         python(),
-        lacks={"cancel": "its cancel reads the answer in the calling thread, beside the thread that waits for it"},
+        lacks={
+            "cancel": "its cancel reads the answer in the calling thread, beside the thread that waits for it",
+            "database missing": "it raises TimeoutError at the end of its login timeout, direct and proxied",
+        },
     ),
     Client(
         "sqlalchemy-pyodbc",
         ("login", "trust", "verify", "strict"),
         python(odbc),
-        lacks={"several": ONE_RESULT, "cancel": NO_CANCEL, "timeout": NO_CANCEL},
+        lacks={"several": ONE_RESULT, "cancel": NO_CANCEL, "timeout": NO_CANCEL, "autocommit": ITS_OWN},
     ),
     Client(
         "sqlalchemy-pymssql",
         ("none", "login", "trust", "verify", "strict"),
         python(),
-        lacks={"several": ONE_RESULT, "cancel": NO_CANCEL, "timeout": NO_CANCEL},
+        lacks={"several": ONE_RESULT, "cancel": NO_CANCEL, "timeout": NO_CANCEL, "autocommit": ITS_OWN, "database missing": LAST_ERROR},
     ),
     Client(
         "tiberius",

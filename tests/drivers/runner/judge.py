@@ -24,6 +24,12 @@ def fits(expect, got):
     return isinstance(got, dict) and all(got.get(key) == item for key, item in expect.items())
 
 
+def short(value):
+    """A value for a sentence: what is too long to be read is cut."""
+    text = str(value)
+    return text if len(text) <= 600 else f"{text[:300]} ... {text[-200:]} ({len(text)} characters)"
+
+
 def shortcoming(check, outcome):
     """What is wrong with one outcome of a check, or None."""
     if outcome is None:
@@ -36,7 +42,7 @@ def shortcoming(check, outcome):
     for number, step in enumerate(check["steps"]):
         got = steps[number] if number < len(steps) else None
         if not fits(step["expect"], got):
-            return f"step {number + 1}, {step['do']} {step.get('sql', '')!r} {step.get('params', '')}: expected {step['expect']}, got {got}"
+            return f"step {number + 1}, {step['do']} {step.get('sql', '')!r} {short(step.get('params', ''))}: expected {short(step['expect'])}, got {short(got)}"
     return None
 
 
@@ -47,5 +53,5 @@ def verdict(check, outcomes):
         # A server and the proxy say so each in its own words.
         return wrong
     first, *others = [(route, neutral(outcome)) for route, outcome in outcomes.items()]
-    wrong += [f"{route} differs from {first[0]}: {other} instead of {first[1]}" for route, other in others if other != first[1]]
+    wrong += [f"{route} differs from {first[0]}: {short(other)} instead of {short(first[1])}" for route, other in others if other != first[1]]
     return wrong

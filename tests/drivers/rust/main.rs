@@ -33,6 +33,7 @@ struct Check {
     mode: String,
     read_only: bool,
     wrong_password: bool,
+    database: Option<String>,
     steps: Vec<Step>,
 }
 

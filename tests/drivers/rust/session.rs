@@ -121,7 +121,7 @@ async fn client(job: &Job, check: &Check) -> Result<Client<Compat<TcpStream>>, F
     let mut config = Config::new();
     config.host(&job.host);
     config.port(if check.read_only { job.read_only_port } else { job.port });
-    config.database(&job.database);
+    config.database(check.database.as_ref().unwrap_or(&job.database));
     config.readonly(check.read_only);
     let password = if check.wrong_password { "not the password" } else { job.password.as_str() };
     config.authentication(AuthMethod::sql_server(&job.user, password));

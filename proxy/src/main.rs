@@ -50,10 +50,16 @@ fn start(path: &Path, config: Config) -> Result<Exit, Box<dyn Error>> {
 }
 
 fn runtime(config: &Config) -> io::Result<Runtime> {
-    let mut builder = Builder::new_multi_thread();
-    if let Some(threads) = config.runtime.worker_threads {
-        builder.worker_threads(threads);
-    }
+    // One thread needs no scheduler that shares work: what it costs shows with many small requests.
+    let mut builder = match config.runtime.worker_threads {
+        Some(1) => Builder::new_current_thread(),
+        Some(threads) => {
+            let mut builder = Builder::new_multi_thread();
+            builder.worker_threads(threads);
+            builder
+        }
+        None => Builder::new_multi_thread(),
+    };
     builder.enable_all().build()
 }
 
